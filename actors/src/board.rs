@@ -1,0 +1,82 @@
+//! Where every profile stands, for whoever wants to know: the catalogue's record and the progress of its ingest.
+
+use bytehound_index::Manifest;
+use bytehound_index::build::Progress;
+use bytehound_store::{ProfileId, ProfileRecord};
+use dashmap::DashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::watch;
+
+/// One profile, and how far it has come.
+#[derive(Clone, Debug)]
+pub struct ProfileStatus {
+    /// What the catalogue says.
+    pub record: ProfileRecord,
+    /// What the profile says of itself; once it is ready.
+    pub manifest: Option<Arc<Manifest>>,
+    /// How far its ingest has come; while there is one.
+    pub progress: Option<Progress>,
+}
+
+/// The latest status of each profile that somebody works on or watches.
+#[derive(Default)]
+pub(crate) struct Board {
+    entries: DashMap<ProfileId, Entry>,
+}
+
+struct Entry {
+    status: watch::Sender<ProfileStatus>,
+    cancelled: Arc<AtomicBool>,
+}
+
+impl Board {
+    /// Says where a profile stands now. Watchers of the board see the latest status, not every one.
+    pub(crate) fn publish(&self, status: ProfileStatus) {
+        match self.entries.get(&status.record.id) {
+            Some(entry) => drop(entry.status.send_replace(status)),
+            None => drop(self.watch(status)),
+        }
+    }
+
+    /// Notes the progress of a running ingest.
+    pub(crate) fn progress(&self, id: &ProfileId, progress: Progress) {
+        if let Some(entry) = self.entries.get(id) {
+            entry.status.send_modify(|status| status.progress = Some(progress));
+        }
+    }
+
+    /// The progress last noted.
+    pub(crate) fn current_progress(&self, id: &ProfileId) -> Option<Progress> {
+        self.entries.get(id).and_then(|entry| entry.status.borrow().progress)
+    }
+
+    /// Follows a profile, whose status is known to be `status` if nobody has said more.
+    pub(crate) fn watch(&self, status: ProfileStatus) -> watch::Receiver<ProfileStatus> {
+        let id = status.record.id.clone();
+        let entry = self
+            .entries
+            .entry(id)
+            .or_insert_with(|| Entry { status: watch::Sender::new(status), cancelled: Arc::default() });
+        entry.status.subscribe()
+    }
+
+    /// The flag that ends the ingest of a profile when it is set.
+    pub(crate) fn cancel_flag(&self, id: &ProfileId) -> Arc<AtomicBool> {
+        self.entries.get(id).map(|entry| Arc::clone(&entry.cancelled)).unwrap_or_default()
+    }
+
+    /// Ends whatever goes on with a profile, and forgets it.
+    pub(crate) fn forget(&self, id: &ProfileId) {
+        if let Some((_, entry)) = self.entries.remove(id) {
+            // Relaxed: the flag orders nothing, it is looked at again and again.
+            entry.cancelled.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Drops the entries that nobody watches and that have come to their end.
+    pub(crate) fn sweep(&self) {
+        self.entries
+            .retain(|_, entry| entry.status.receiver_count() > 0 || entry.status.borrow().progress.is_some());
+    }
+}

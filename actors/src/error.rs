@@ -1,0 +1,70 @@
+//! Why the service could not do what it was asked.
+
+use bytehound_index::IndexError;
+use bytehound_store::StoreError;
+use std::time::Duration;
+
+/// Why the service could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServiceError {
+    /// There is no such profile.
+    #[error("there is no profile `{0}`; `GET /v1/profiles` lists those there are")]
+    NotFound(String),
+    /// The profile is still being taken in.
+    #[error("profile `{0}` is not ready yet; follow `/v1/profiles/{0}/events` and ask again")]
+    NotReady(String),
+    /// The profile could not be taken in.
+    #[error("profile `{id}` could not be indexed: {reason}")]
+    Failed {
+        /// Which one.
+        id: String,
+        /// What was wrong with it.
+        reason: String,
+    },
+    /// Too much is being asked at once.
+    #[error("too many requests are waiting; try again in {} s", retry_after.as_secs().max(1))]
+    Overloaded {
+        /// When to come back.
+        retry_after: Duration,
+    },
+    /// The answer took longer than a question may take.
+    #[error("the answer took longer than {} s; narrow the question with filters", limit.as_secs())]
+    Deadline {
+        /// The limit.
+        limit: Duration,
+    },
+    /// Whoever asked has gone.
+    #[error("the request was cancelled")]
+    Cancelled,
+    /// What came in is not what was asked for.
+    #[error("{0}")]
+    Refused(String),
+    /// The data directory failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Building or asking the index failed.
+    #[error(transparent)]
+    Index(IndexError),
+    /// A worker panicked: the details are in the log.
+    #[error("the request failed inside the service; its log says how")]
+    Panicked,
+    /// The service is shutting down.
+    #[error("the service is shutting down")]
+    Stopped,
+}
+
+impl From<IndexError> for ServiceError {
+    fn from(error: IndexError) -> Self {
+        match error {
+            IndexError::Cancelled => Self::Cancelled,
+            error => Self::Index(error),
+        }
+    }
+}
+
+impl From<actix::MailboxError> for ServiceError {
+    fn from(_: actix::MailboxError) -> Self {
+        Self::Stopped
+    }
+}

@@ -1,0 +1,102 @@
+//! What the actors count, for health, metrics and tests.
+
+use serde::Serialize;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Counters of one actor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct StageCounters {
+    /// Jobs that wait to be let in.
+    pub waiting: u64,
+    /// Jobs being worked on.
+    pub running: u64,
+    /// Jobs done.
+    pub done: u64,
+    /// Jobs that failed.
+    pub failed: u64,
+    /// Of these, those that panicked.
+    pub panicked: u64,
+    /// Jobs turned away because too many waited.
+    pub refused: u64,
+}
+
+/// Counters of every actor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "each field is the actor of that name")]
+pub struct Observations {
+    pub receiver: StageCounters,
+    pub loader: StageCounters,
+    pub symbolizer: StageCounters,
+    pub indexer: StageCounters,
+    pub query: StageCounters,
+    pub janitor: StageCounters,
+}
+
+/// Asks an actor for its counters.
+#[derive(actix::Message)]
+#[rtype(result = "StageCounters")]
+pub(crate) struct Observe;
+
+/// The counters as the workers of an actor share them. Relaxed throughout: they are told apart, never combined.
+#[derive(Default)]
+pub(crate) struct Counters {
+    waiting: AtomicU64,
+    running: AtomicU64,
+    done: AtomicU64,
+    failed: AtomicU64,
+    panicked: AtomicU64,
+    refused: AtomicU64,
+}
+
+impl Counters {
+    pub(crate) fn wait(&self) {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn stop_waiting(&self) {
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn start(&self) {
+        self.running.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn finish(&self, ending: Ending) {
+        self.running.fetch_sub(1, Ordering::Relaxed);
+        match ending {
+            Ending::Done => self.done.fetch_add(1, Ordering::Relaxed),
+            Ending::Failed => self.failed.fetch_add(1, Ordering::Relaxed),
+            Ending::Panicked => {
+                self.panicked.fetch_add(1, Ordering::Relaxed);
+                self.failed.fetch_add(1, Ordering::Relaxed)
+            }
+        };
+    }
+
+    pub(crate) fn refuse(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn waiting(&self) -> u64 {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn snapshot(&self) -> StageCounters {
+        StageCounters {
+            waiting: self.waiting(),
+            running: self.running.load(Ordering::Relaxed),
+            done: self.done.load(Ordering::Relaxed),
+            failed: self.failed.load(Ordering::Relaxed),
+            panicked: self.panicked.load(Ordering::Relaxed),
+            refused: self.refused.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// How a job ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    Done,
+    Failed,
+    Panicked,
+}

@@ -1,0 +1,68 @@
+//! The profiles that are open, so that a question need not open them again.
+
+use crate::error::ServiceError;
+use bytehound_index::Profile;
+use bytehound_store::{Generation, ProfileId, ProfileState, Store};
+use dashmap::DashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Profiles kept open. Each holds a mapping, a small database and its caches.
+const OPEN_MAX: usize = 64;
+
+pub(crate) struct OpenProfiles {
+    store: Store,
+    open: DashMap<ProfileId, OpenProfile>,
+    clock: AtomicU64,
+}
+
+struct OpenProfile {
+    generation: Generation,
+    profile: Arc<Profile>,
+    used: u64,
+}
+
+impl OpenProfiles {
+    pub(crate) fn new(store: Store) -> Self {
+        Self { store, open: DashMap::new(), clock: AtomicU64::new(0) }
+    }
+
+    /// The ready profile of this id.
+    pub(crate) fn get(&self, id: &ProfileId) -> Result<Arc<Profile>, ServiceError> {
+        let record = self.store.catalog().get(id)?.ok_or_else(|| ServiceError::NotFound(id.to_string()))?;
+        let generation = match record.state {
+            ProfileState::Ready { generation } => generation,
+            ProfileState::Failed { reason } => {
+                return Err(ServiceError::Failed { id: id.to_string(), reason });
+            }
+            ProfileState::Stored | ProfileState::Indexing => {
+                return Err(ServiceError::NotReady(id.to_string()));
+            }
+        };
+        // Relaxed: which of two profiles used at the same moment counts as older doesn't matter.
+        let now = self.clock.fetch_add(1, Ordering::Relaxed);
+        if let Some(mut entry) = self.open.get_mut(id)
+            && entry.generation == generation
+        {
+            entry.used = now;
+            return Ok(Arc::clone(&entry.profile));
+        }
+        let profile = Profile::open(&self.store, id)?;
+        self.open.insert(id.clone(), OpenProfile { generation, profile: Arc::clone(&profile), used: now });
+        self.shrink();
+        Ok(profile)
+    }
+
+    /// Closes a profile, for those who ask from now on.
+    pub(crate) fn close(&self, id: &ProfileId) {
+        self.open.remove(id);
+    }
+
+    fn shrink(&self) {
+        while self.open.len() > OPEN_MAX {
+            let oldest = self.open.iter().min_by_key(|entry| entry.used).map(|entry| entry.key().clone());
+            let Some(oldest) = oldest else { return };
+            self.open.remove(&oldest);
+        }
+    }
+}

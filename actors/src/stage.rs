@@ -1,0 +1,143 @@
+//! What the loader, the symbolizer, the indexer and the query actor have in common: a few permits, and blocking work
+//! off the arbiter whose panic is an error like any other.
+
+use crate::observe::{Counters, Ending, StageCounters};
+use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// The permits and the counters of one actor.
+#[derive(Clone)]
+pub(crate) struct Stage {
+    permits: Arc<Semaphore>,
+    counters: Arc<Counters>,
+}
+
+/// The right to run one job.
+pub(crate) struct Permit(
+    #[expect(dead_code, reason = "held, and given back when dropped")] OwnedSemaphorePermit,
+);
+
+/// Why a job came to nothing.
+#[derive(Debug)]
+pub(crate) enum Failure<E> {
+    /// The work said so.
+    Error(E),
+    /// The work panicked, saying this.
+    Panicked(String),
+}
+
+impl Stage {
+    /// A stage that works on `permits` jobs at a time.
+    pub(crate) fn new(permits: usize) -> Self {
+        Self { permits: Arc::new(Semaphore::new(permits)), counters: Arc::default() }
+    }
+
+    pub(crate) fn counters(&self) -> StageCounters {
+        self.counters.snapshot()
+    }
+
+    /// Waits to be let in; nothing if the service stops meanwhile.
+    pub(crate) async fn admit(&self) -> Option<Permit> {
+        let waiting = Waiting::new(&self.counters);
+        let permit = Arc::clone(&self.permits).acquire_owned().await;
+        drop(waiting);
+        permit.ok().map(Permit)
+    }
+
+    /// As [`Self::admit`], unless `limit` others wait already.
+    pub(crate) async fn admit_unless_crowded(&self, limit: u64) -> Result<Option<Permit>, Crowded> {
+        if self.counters.waiting() >= limit {
+            self.counters.refuse();
+            return Err(Crowded);
+        }
+        Ok(self.admit().await)
+    }
+
+    /// Runs `work` on a thread that may block.
+    pub(crate) async fn run<T, E>(
+        &self,
+        permit: Permit,
+        work: impl FnOnce() -> Result<T, E> + Send + 'static,
+    ) -> Result<T, Failure<E>>
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+    {
+        self.counters.start();
+        let counters = Arc::clone(&self.counters);
+        // The permit goes along: the work holds it until it ends, even if nobody waits for it any more.
+        let task = tokio::task::spawn_blocking(move || {
+            let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+            counters.finish(match &outcome {
+                Ok(Ok(_)) => Ending::Done,
+                Ok(Err(_)) => Ending::Failed,
+                Err(_) => Ending::Panicked,
+            });
+            drop(permit);
+            outcome
+        });
+        match task.await {
+            Ok(Ok(outcome)) => outcome.map_err(Failure::Error),
+            Ok(Err(panic)) => Err(Failure::Panicked(panic_text(&*panic))),
+            Err(gone) => Err(Failure::Panicked(gone.to_string())),
+        }
+    }
+}
+
+/// Too many wait already.
+pub(crate) struct Crowded;
+
+/// Counts a waiting job, also when it gives up waiting.
+struct Waiting<'a>(&'a Counters);
+
+impl<'a> Waiting<'a> {
+    fn new(counters: &'a Counters) -> Self {
+        counters.wait();
+        Self(counters)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.stop_waiting();
+    }
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panicked".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[actix_rt::test]
+    async fn a_panic_is_a_failure_and_gives_its_permit_back() {
+        let stage = Stage::new(1);
+        let permit = stage.admit().await.unwrap();
+        let outcome = stage.run(permit, || -> Result<(), ()> { panic!("broken") }).await;
+        assert!(matches!(outcome, Err(Failure::Panicked(text)) if text == "broken"));
+
+        let permit = stage.admit().await.unwrap();
+        assert!(matches!(stage.run(permit, || Ok::<_, ()>(7)).await, Ok(7)));
+        let counters = stage.counters();
+        assert_eq!((counters.done, counters.failed, counters.panicked, counters.running), (1, 1, 1, 0));
+    }
+
+    #[actix_rt::test]
+    async fn a_crowded_stage_turns_the_next_away() {
+        let stage = Stage::new(1);
+        let _working = stage.admit().await.unwrap();
+        let waiting = actix_rt::spawn({
+            let stage = stage.clone();
+            async move { stage.admit_unless_crowded(1).await.is_ok() }
+        });
+        while stage.counters().waiting == 0 {
+            tokio::task::yield_now().await;
+        }
+        assert!(stage.admit_unless_crowded(1).await.is_err());
+        assert_eq!(stage.counters().refused, 1);
+        waiting.abort();
+    }
+}

@@ -1,0 +1,190 @@
+//! The actors from outside: captures in, answers out, through crashes and bad input.
+
+use bytehound_actors::{Options, Service, ServiceError};
+use bytehound_index::{Cancel, IndexError, Selection};
+use bytehound_store::{NewProfile, ProfileId, ProfileState, Received, Store};
+use bytes::Bytes;
+use std::path::PathBuf;
+use std::time::Duration;
+
+fn golden(name: &str) -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/golden")).join(name)
+}
+
+fn service() -> Service {
+    Service::start(Store::temporary().expect("a temporary directory can be made"), Options::default())
+}
+
+fn named(name: &str) -> NewProfile {
+    NewProfile { name: name.to_owned(), labels: Default::default() }
+}
+
+async fn upload(service: &Service, bytes: Vec<u8>) -> Result<Received, ServiceError> {
+    let upload = service.upload().await?;
+    for chunk in bytes.chunks(100_000) {
+        upload.write(Bytes::copy_from_slice(chunk)).await?;
+    }
+    upload.commit(named("upload")).await
+}
+
+async fn wait(service: &Service, id: &ProfileId) -> ProfileState {
+    let mut status = service.watch(id).expect("the profile is there");
+    let is_over =
+        |state: &ProfileState| matches!(state, ProfileState::Ready { .. } | ProfileState::Failed { .. });
+    let status = status.wait_for(|status| is_over(&status.record.state)).await.expect("the service is up");
+    status.record.state.clone()
+}
+
+async fn count(service: &Service, id: &ProfileId) -> Result<u64, ServiceError> {
+    let ask = |profiles: &[std::sync::Arc<bytehound_index::Profile>], cancel: &Cancel| {
+        Ok(profiles[0].count(&Selection::all(), cancel)?)
+    };
+    service.ask(vec![id.clone()], ask).await
+}
+
+#[actix_rt::test]
+async fn an_upload_becomes_ready_and_answers() {
+    let service = service();
+    let bytes = std::fs::read(golden("threads.decoded.dat")).unwrap();
+    let received = upload(&service, bytes).await.unwrap();
+    let id = received.record.id;
+    assert!(matches!(wait(&service, &id).await, ProfileState::Ready { .. }));
+    assert_eq!(count(&service, &id).await.unwrap(), 8086);
+    let manifest = service.profile(&id).unwrap().manifest.unwrap();
+    assert_eq!(service.resolve(&manifest.data_id).unwrap(), id);
+    assert_eq!(service.resolve("last").unwrap(), id);
+    // The profile is ready a moment before the indexer's job has come to its end.
+    while service.observe().await.indexer.running > 0 {
+        tokio::task::yield_now().await;
+    }
+    let observed = service.observe().await;
+    let done = [observed.receiver, observed.loader, observed.symbolizer, observed.indexer, observed.query];
+    assert!(done.iter().all(|stage| stage.done == 1 && stage.failed == 0), "{observed:?}");
+}
+
+#[actix_rt::test]
+async fn the_same_bytes_many_times_at_once_are_one_profile() {
+    let service = service();
+    let bytes = std::fs::read(golden("realloc.raw.dat")).unwrap();
+    let uploads: Vec<_> = (0..20)
+        .map(|_| {
+            let (service, bytes) = (service.clone(), bytes.clone());
+            actix_rt::spawn(async move { upload(&service, bytes).await })
+        })
+        .collect();
+    let mut ids = Vec::new();
+    for upload in uploads {
+        ids.push(upload.await.unwrap().unwrap().record.id);
+    }
+    ids.dedup();
+    assert_eq!(ids.len(), 1);
+    assert!(matches!(wait(&service, &ids[0]).await, ProfileState::Ready { .. }));
+    assert_eq!(service.profiles().unwrap().len(), 1);
+}
+
+#[actix_rt::test]
+async fn what_is_no_capture_is_refused_and_leaves_nothing() {
+    let service = service();
+    for bytes in [Vec::new(), b"hello".to_vec(), vec![0xAB; 300_000]] {
+        let refused = upload(&service, bytes).await;
+        assert!(matches!(refused, Err(ServiceError::Refused(_))), "{refused:?}");
+    }
+    assert!(service.profiles().unwrap().is_empty());
+    let good = upload(&service, std::fs::read(golden("cull.raw.dat")).unwrap()).await.unwrap();
+    assert!(matches!(wait(&service, &good.record.id).await, ProfileState::Ready { .. }));
+}
+
+#[actix_rt::test]
+async fn an_upload_that_is_given_up_leaves_nothing() {
+    let service = service();
+    let upload = service.upload().await.unwrap();
+    upload.write(Bytes::from(std::fs::read(golden("cull.raw.dat")).unwrap())).await.unwrap();
+    drop(upload);
+    assert!(service.profiles().unwrap().is_empty());
+}
+
+#[actix_rt::test]
+async fn uploads_beyond_the_limit_are_turned_away() {
+    let service = Service::start(Store::temporary().unwrap(), Options { uploads: 1, ..Default::default() });
+    let first = service.upload().await.unwrap();
+    assert!(matches!(service.upload().await.err(), Some(ServiceError::Overloaded { .. })));
+    drop(first);
+    assert!(service.upload().await.is_ok());
+}
+
+#[actix_rt::test]
+async fn what_was_left_unfinished_is_taken_up_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let id = {
+        let store = Store::open(folder.path()).unwrap();
+        let received = store.captures().reference(&golden("mmap.decoded.dat"), named("mmap")).unwrap();
+        // As if the service had been killed in the middle of it.
+        store.catalog().begin_build(&received.record.id).unwrap();
+        received.record.id
+    };
+    let service = Service::start(Store::open(folder.path()).unwrap(), Options::default());
+    assert!(matches!(wait(&service, &id).await, ProfileState::Ready { .. }));
+    assert_eq!(count(&service, &id).await.unwrap(), 53);
+}
+
+#[actix_rt::test]
+async fn a_panicking_question_fails_alone() {
+    let service = service();
+    let id = upload(&service, std::fs::read(golden("cull.raw.dat")).unwrap()).await.unwrap().record.id;
+    wait(&service, &id).await;
+    let panicked =
+        service.ask(vec![id.clone()], |_, _| -> Result<(), ServiceError> { panic!("broken") }).await;
+    assert!(matches!(panicked, Err(ServiceError::Panicked)));
+    assert!(count(&service, &id).await.is_ok());
+}
+
+#[actix_rt::test]
+async fn a_question_that_takes_too_long_is_ended() {
+    let options = Options { deadline: Duration::from_millis(20), ..Default::default() };
+    let service = Service::start(Store::temporary().unwrap(), options);
+    let endless = |_: &[_], cancel: &Cancel| -> Result<(), ServiceError> {
+        loop {
+            cancel.check()?;
+            std::thread::yield_now();
+        }
+    };
+    let ended = service.ask(Vec::new(), endless).await;
+    assert!(matches!(ended, Err(ServiceError::Deadline { .. })), "{ended:?}");
+}
+
+#[actix_rt::test]
+async fn a_question_that_nobody_waits_for_is_cancelled() {
+    let service = service();
+    let (ended, told) = tokio::sync::oneshot::channel();
+    let question = move |_: &[_], cancel: &Cancel| -> Result<(), ServiceError> {
+        let error = loop {
+            match cancel.check() {
+                Ok(()) => std::thread::yield_now(),
+                Err(error) => break error,
+            }
+        };
+        let cancelled = matches!(error, IndexError::Cancelled);
+        let _nobody_minds = ended.send(cancelled);
+        Err(error.into())
+    };
+    let asking = actix_rt::spawn({
+        let service = service.clone();
+        async move { service.ask(Vec::new(), question).await }
+    });
+    while service.observe().await.query.running == 0 {
+        tokio::task::yield_now().await;
+    }
+    asking.abort();
+    assert_eq!(told.await, Ok(true));
+}
+
+#[actix_rt::test]
+async fn a_deleted_profile_is_gone() {
+    let service = service();
+    let id = upload(&service, std::fs::read(golden("cull.raw.dat")).unwrap()).await.unwrap().record.id;
+    wait(&service, &id).await;
+    service.delete(&id).await.unwrap();
+    assert!(matches!(service.profile(&id), Err(ServiceError::NotFound(_))));
+    assert!(matches!(count(&service, &id).await, Err(ServiceError::NotFound(_))));
+    assert!(matches!(service.delete(&id).await, Err(ServiceError::NotFound(_))));
+}

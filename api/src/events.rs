@@ -1,0 +1,69 @@
+//! `GET /v1/profiles/{id}/events`: how a profile comes along, as server-sent events.
+
+use crate::problem::Problem;
+use crate::profile_json::{ProfileJson, is_over};
+use crate::state::Api;
+use actix_web::http::header::CACHE_CONTROL;
+use actix_web::web::Bytes;
+use actix_web::{HttpRequest, HttpResponse};
+use bytehound_actors::ProfileStatus;
+use bytehound_store::ProfileState;
+use futures_util::Stream;
+use futures_util::stream::unfold;
+use std::convert::Infallible;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+
+/// Progress is noted thousands of times a second; people want to see it move.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// `progress` at once and with every change, `done` or `error` last.
+pub(crate) async fn follow(api: Api, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let (id, _) = api.profile(&request, &[])?;
+    let status = api.service.watch(&id)?;
+    let mut response = HttpResponse::Ok();
+    response.content_type("text/event-stream").insert_header((CACHE_CONTROL, "no-cache"));
+    Ok(response.streaming(events(status, api.options.heartbeat)))
+}
+
+enum Next {
+    First,
+    Change,
+    End,
+}
+
+fn events(
+    status: watch::Receiver<ProfileStatus>,
+    heartbeat: Duration,
+) -> impl Stream<Item = Result<Bytes, Infallible>> {
+    unfold((status, Next::First), move |(mut status, next)| async move {
+        match next {
+            Next::First => {}
+            Next::Change => match timeout(heartbeat, status.changed()).await {
+                Ok(Ok(())) => {}
+                // The profile was deleted.
+                Ok(Err(_)) => return None,
+                Err(_) => return Some((Ok(Bytes::from_static(b": still there\n\n")), (status, Next::Change))),
+            },
+            Next::End => return None,
+        }
+        if matches!(next, Next::Change) {
+            sleep(PAUSE).await;
+        }
+        let now = status.borrow_and_update().clone();
+        let next = if is_over(&now.record.state) { Next::End } else { Next::Change };
+        Some((Ok(event(&now)), (status, next)))
+    })
+}
+
+fn event(status: &ProfileStatus) -> Bytes {
+    let name = match status.record.state {
+        ProfileState::Ready { .. } => "done",
+        ProfileState::Failed { .. } => "error",
+        ProfileState::Stored | ProfileState::Indexing => "progress",
+    };
+    // Writing plain values to memory has nothing that can fail; JSON has no line ends in it.
+    let data = serde_json::to_string(&ProfileJson::of(status)).unwrap_or_default();
+    format!("event: {name}\ndata: {data}\n\n").into()
+}

@@ -1,0 +1,50 @@
+//! actix-web: `/v1` (ours), `/script`, and the routes that Bytehound 0.11 had; one error table; serves the web UI.
+//!
+//! A handler parses its request, asks the service, and shapes the answer; nothing is decided here about profiles.
+//! What may take long (asking, and writing large answers) runs on the query actor, never on the threads that serve HTTP.
+//!
+//! | file | what it answers |
+//! |---|---|
+//! | `routes` | which path goes where: the whole table |
+//! | `profiles`, `upload`, `events`, `timeline`, `groups` | `/v1/profiles` and below |
+//! | `scripts`, `artifacts` | `/script`, and the pictures that scripts drew |
+//! | `comparisons`, `comparison_json` | `/v1/comparisons` |
+//! | `original` | `/list` and `/data/{id}/…`, as Bytehound 0.11 answered |
+//! | `assets`, `health` | the web UI; `/healthz`, `/readyz`, `/v1/observe` |
+//! | `guard` | who is let in, and the headers that every answer carries |
+//! | `errors`, `problem` | from what went wrong to a status, a code and a sentence |
+//!
+//! Invariants: no request ends in a panic; no text of a 5xx answer tells what only the log should know; every body is
+//! bounded before it is read.
+
+mod artifacts;
+mod assets;
+mod body;
+mod comparison_json;
+mod comparisons;
+mod decoder;
+mod errors;
+mod events;
+mod frame_json;
+mod groups;
+mod guard;
+mod health;
+mod labels;
+mod options;
+mod original;
+mod parameters;
+mod percent;
+mod problem;
+mod profile_json;
+mod profiles;
+mod routes;
+mod script_json;
+mod scripts;
+mod server;
+mod state;
+mod timeline;
+mod upload;
+
+pub use comparison_json::comparison_json;
+pub use options::ApiOptions;
+pub use server::server;

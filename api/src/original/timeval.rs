@@ -1,0 +1,42 @@
+//! Times as the original wrote them.
+
+use serde::Serialize;
+
+/// µs in whole seconds and nanoseconds.
+#[derive(Clone, Copy, Serialize)]
+pub(super) struct Timeval {
+    secs: u64,
+    fract_nsecs: u32,
+}
+
+impl Timeval {
+    pub(super) fn of_us(us: u64) -> Self {
+        Self { secs: us / 1_000_000, fract_nsecs: (us % 1_000_000) as u32 * 1000 }
+    }
+}
+
+/// An instant, its distance from the start of a profile, and that as a share of the profile's runtime.
+#[derive(Clone, Copy)]
+pub(super) struct Instant {
+    pub(super) absolute: Timeval,
+    pub(super) relative: Timeval,
+    pub(super) share: f32,
+}
+
+/// The start of a profile and its runtime.
+#[derive(Clone, Copy)]
+pub(super) struct Clock {
+    pub(super) start_us: u64,
+    pub(super) runtime_us: u64,
+}
+
+impl Clock {
+    pub(super) fn at(self, us: u64) -> Instant {
+        let relative_us = us.saturating_sub(self.start_us);
+        Instant {
+            absolute: Timeval::of_us(us),
+            relative: Timeval::of_us(relative_us),
+            share: (relative_us as f64 / self.runtime_us as f64) as f32,
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Which path goes where.
+
+use crate::{
+    artifacts, assets, comparisons, events, groups, guard, health, original, problem, profiles, scripts, timeline,
+    upload,
+};
+use actix_web::Resource;
+use actix_web::middleware::from_fn;
+use actix_web::web::{self, ServiceConfig};
+
+/// All routes. The first that fits a path has it.
+pub(crate) fn routes(config: &mut ServiceConfig) {
+    let guarded = web::scope("")
+        .wrap(from_fn(guard::check))
+        .wrap(from_fn(guard::dress))
+        .configure(ours)
+        .configure(those_of_the_original)
+        .service(web::resource("/healthz").get(health::alive))
+        .service(web::resource("/readyz").get(health::ready))
+        .default_service(web::to(assets::serve));
+    config.service(guarded);
+}
+
+fn ours(config: &mut ServiceConfig) {
+    config
+        .service(resource("/v1/profiles").get(profiles::list).post(upload::receive))
+        .service(resource("/v1/profiles/{id}").get(profiles::show).delete(profiles::remove))
+        .service(resource("/v1/profiles/{id}/events").get(events::follow))
+        .service(resource("/v1/profiles/{id}/timeline").get(timeline::show))
+        .service(resource("/v1/profiles/{id}/groups").get(groups::list))
+        .service(resource("/v1/comparisons").post(comparisons::compare))
+        .service(resource("/v1/scripts").post(scripts::run))
+        .service(resource("/script").post(scripts::run))
+        .service(resource("/v1/artifacts/{checksum}/{name:.*}").get(artifacts::show))
+        .service(resource("/v1/observe").get(health::observe))
+        .service(web::scope("/v1").default_service(web::to(problem::unknown_route)));
+}
+
+fn those_of_the_original(config: &mut ServiceConfig) {
+    config
+        .service(web::resource("/list").get(original::list))
+        .service(web::resource("/data/{id}/timeline").get(original::timeline))
+        .service(web::resource("/data/{id}/timeline_leaked").get(original::timeline_leaked))
+        .service(web::resource("/data/{id}/allocation_groups").get(original::allocation_groups))
+        .service(web::resource("/data/{id}/execute_script").post(original::execute_script))
+        .service(web::resource("/data/{id}/script_files/{checksum}/{name:.*}").get(original::script_file));
+}
+
+/// A resource of ours: a wrong method is told as a problem.
+fn resource(path: &str) -> Resource {
+    web::resource(path).default_service(web::to(problem::unknown_method))
+}

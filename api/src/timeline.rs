@@ -1,0 +1,146 @@
+//! `GET /v1/profiles/{id}/timeline`: memory over time.
+
+use crate::errors::BAD_PARAMETER;
+use crate::parameters::Parameters;
+use crate::problem::Problem;
+use crate::state::Api;
+use actix_web::{HttpRequest, HttpResponse};
+use bytehound_index::{Grid, Manifest, Selection, TimeBucket, Timeline};
+use serde::Serialize;
+use serde_json::json;
+
+/// Points, unless told otherwise; and at most.
+const POINTS: u64 = 1000;
+const POINTS_MAX: u64 = 10_000;
+
+/// Parallel arrays. A point begins at `t_us` after the start of the profile, and reaches to the next.
+#[derive(Debug, Default, PartialEq, Serialize)]
+struct Points {
+    t_us: Vec<u64>,
+    live_bytes: Vec<u64>,
+    live_count: Vec<u64>,
+    allocations: Vec<u64>,
+    deallocations: Vec<u64>,
+}
+
+/// What is asked: the span in µs after the start, unless it is the whole; and at most how many points.
+struct Wanted {
+    span: Option<(u64, u64)>,
+    points: u64,
+}
+
+/// Answers from the buckets that the profile keeps, or from its columns for a part of the time.
+pub(crate) async fn show(api: Api, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let (id, parameters) = api.profile(&request, &["from_us", "to_us", "points"])?;
+    let wanted = Wanted::read(&parameters)?;
+    let points = api.service.ask(vec![id], move |profiles, cancel| {
+        let profile = &profiles[0];
+        let manifest = profile.manifest();
+        let grid = wanted.grid(manifest);
+        let timeline = profile.timeline(&Selection::All, grid, cancel)?;
+        Ok(Points::of(&timeline, manifest.start_us, wanted.points))
+    });
+    Ok(HttpResponse::Ok().json(json!({ "data": points.await? })))
+}
+
+impl Wanted {
+    fn read(parameters: &Parameters) -> Result<Self, Problem> {
+        let from = parameters.read_named::<u64>("from_us")?;
+        let to = parameters.read_named::<u64>("to_us")?;
+        let points = parameters.read_named::<u64>("points")?.unwrap_or(POINTS).clamp(1, POINTS_MAX);
+        let span = match (from, to) {
+            (None, None) => None,
+            (from, to) => Some((from.unwrap_or(0), to.unwrap_or(u64::MAX))),
+        };
+        match span {
+            Some((from, to)) if from > to => {
+                Err(Problem::new(&BAD_PARAMETER, format!("`from_us` ({from}) is after `to_us` ({to})")))
+            }
+            span => Ok(Self { span, points }),
+        }
+    }
+
+    fn grid(&self, manifest: &Manifest) -> Grid {
+        let whole = Grid::of(manifest);
+        let Some((from, to)) = self.span.filter(|(from, to)| *from > 0 || *to < manifest.runtime_us()) else {
+            return whole;
+        };
+        let start_us = manifest.start_us.saturating_add(from).min(manifest.end_us);
+        let end_us = manifest.start_us.saturating_add(to).min(manifest.end_us);
+        Grid { start_us, end_us, width_us: (end_us - start_us).div_ceil(self.points).max(1) }
+    }
+}
+
+impl Points {
+    /// Every bucket has a point, those in which nothing happened too; if they are too many, neighbours become one.
+    fn of(timeline: &Timeline, start_us: u64, points_max: u64) -> Self {
+        let grid = timeline.grid;
+        let (first, last) = (grid.bucket(grid.start_us), grid.bucket(grid.end_us));
+        let merged = (last - first + 1).div_ceil(points_max + 1).max(1);
+        let mut buckets = timeline.points.iter().peekable();
+        let mut live = (timeline.live_bytes_start, timeline.live_count_start);
+        let mut points = Self::default();
+        for begin in (first..=last).step_by(merged as usize) {
+            let mut point = TimeBucket { live_bytes_max: live.0, live_count_max: live.1, ..TimeBucket::default() };
+            let mut is_quiet = true;
+            while let Some(bucket) = buckets.next_if(|bucket| bucket.index < begin + merged) {
+                point = if is_quiet { *bucket } else { both(point, bucket) };
+                is_quiet = false;
+                live = (bucket.live_bytes_end, bucket.live_count_end);
+            }
+            let at_us = begin.saturating_mul(grid.width_us.max(1)).max(grid.start_us);
+            points.push(at_us.saturating_sub(start_us), &point);
+        }
+        points
+    }
+
+    fn push(&mut self, t_us: u64, point: &TimeBucket) {
+        self.t_us.push(t_us);
+        self.live_bytes.push(point.live_bytes_max);
+        self.live_count.push(point.live_count_max);
+        self.allocations.push(point.allocated_count);
+        self.deallocations.push(point.freed_count);
+    }
+}
+
+fn both(earlier: TimeBucket, later: &TimeBucket) -> TimeBucket {
+    TimeBucket {
+        allocated_count: earlier.allocated_count + later.allocated_count,
+        freed_count: earlier.freed_count + later.freed_count,
+        live_bytes_max: earlier.live_bytes_max.max(later.live_bytes_max),
+        live_count_max: earlier.live_count_max.max(later.live_count_max),
+        ..*later
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bucket(index: u64, max: u64, end: u64) -> TimeBucket {
+        let counts = TimeBucket { allocated_count: 1, freed_count: 2, ..TimeBucket::default() };
+        TimeBucket { index, live_bytes_max: max, live_bytes_end: end, live_count_max: max, live_count_end: end, ..counts }
+    }
+
+    fn timeline() -> Timeline {
+        let points = vec![bucket(10, 5, 3), bucket(12, 9, 0), bucket(13, 4, 2)];
+        let grid = Grid { start_us: 1005, end_us: 1499, width_us: 100 };
+        Timeline { grid, live_bytes_start: 1, live_count_start: 1, points }
+    }
+
+    #[test]
+    fn quiet_buckets_show_what_was_left() {
+        let points = Points::of(&timeline(), 1000, 100);
+        assert_eq!(points.t_us, [5, 100, 200, 300, 400]);
+        assert_eq!(points.live_bytes, [5, 3, 9, 4, 2]);
+        assert_eq!(points.allocations, [1, 0, 1, 1, 0]);
+    }
+
+    #[test]
+    fn merged_buckets_keep_the_highest_and_add_up() {
+        let points = Points::of(&timeline(), 1000, 2);
+        assert_eq!(points.live_bytes, [5, 9, 2]);
+        assert_eq!(points.allocations, [1, 2, 0]);
+        assert_eq!(points.deallocations, [2, 4, 0]);
+    }
+}

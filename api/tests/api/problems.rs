@@ -1,0 +1,149 @@
+//! What goes wrong, and how it is told: `/v1` in problem documents, the original's routes in plain text.
+
+use crate::support::{TestServer, golden};
+use serde_json::json;
+
+const UNKNOWN: &str = "p_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+
+#[test]
+fn v1_tells_each_problem_with_status_and_code() {
+    let server = TestServer::start();
+    let id = server.upload("realloc.raw.dat");
+    for (path, status, code) in [
+        ("/v1/profiles?selector=x", 400, "unknown_parameter"),
+        ("/v1/profiles/nonsense", 404, "profile_not_found"),
+        (&format!("/v1/profiles/{UNKNOWN}"), 404, "profile_not_found"),
+        (&format!("/v1/profiles/{UNKNOWN}/events"), 404, "profile_not_found"),
+        (&format!("/v1/profiles/{UNKNOWN}/timeline"), 404, "profile_not_found"),
+        (&format!("/v1/profiles/{UNKNOWN}/groups"), 404, "profile_not_found"),
+        (&format!("/v1/profiles/{id}/timeline?from_us=x"), 400, "bad_parameter"),
+        (&format!("/v1/profiles/{id}/timeline?from_us=2&to_us=1"), 400, "bad_parameter"),
+        (&format!("/v1/profiles/{id}/timeline?point=1"), 400, "unknown_parameter"),
+        (&format!("/v1/profiles/{id}/groups?sort=size"), 400, "bad_parameter"),
+        (&format!("/v1/profiles/{id}/groups?order=dsc"), 400, "bad_parameter"),
+        (&format!("/v1/profiles/{id}/groups?cursor=7"), 400, "bad_parameter"),
+        (&format!("/v1/profiles/{id}/groups?limit=1&limit=1"), 400, "bad_parameter"),
+        (&format!("/v1/profiles/{id}/nothing"), 404, "unknown_route"),
+        ("/v1/nothing", 404, "unknown_route"),
+        ("/v1/artifacts/0123/x.svg", 404, "artifact_not_found"),
+        ("/v1/comparisons", 405, "method_not_allowed"),
+        ("/script", 405, "method_not_allowed"),
+    ] {
+        let answer = server.get(path);
+        assert_eq!(answer.status, status, "{path}: {}", answer.text());
+        assert_eq!(answer.content_type(), "application/problem+json", "{path}");
+        let problem = answer.json();
+        assert_eq!(problem["code"], code, "{path}");
+        assert_eq!(problem["status"], status, "{path}");
+        assert!(problem["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{path}");
+    }
+}
+
+#[test]
+fn bodies_that_make_no_sense_are_told() {
+    let server = TestServer::start();
+    let id = server.upload("realloc.raw.dat");
+    let side = json!({"profiles": [id]});
+    for (path, body, status, code) in [
+        ("/v1/comparisons", json!({}), 400, "bad_body"),
+        ("/v1/comparisons", json!({"base": side, "new": side, "by": 1}), 400, "bad_body"),
+        ("/v1/comparisons", json!({"base": side, "new": {"profiles": []}}), 400, "uneven_sides"),
+        ("/v1/comparisons", json!({"base": side, "new": {"profiles": ["p_x"]}}), 404, "profile_not_found"),
+        ("/v1/comparisons", json!({"base": side, "new": {"labels": {"a": "b"}}}), 404, "profile_not_found"),
+        ("/v1/comparisons", json!({"base": side, "new": side, "sort": "size"}), 400, "bad_body"),
+        ("/v1/scripts", json!({"scripts": ""}), 400, "bad_body"),
+        ("/v1/scripts", json!({"script": "", "profiles": ["x"]}), 404, "profile_not_found"),
+        ("/v1/scripts", json!({"script": "", "args": ["x"]}), 400, "bad_request"),
+        ("/v1/scripts", json!({"script": "//".repeat(140_000)}), 413, "too_large"),
+    ] {
+        let answer = server.post_json(path, &body);
+        assert_eq!(answer.status, status, "{body}: {}", answer.text());
+        assert_eq!(answer.json()["code"], code, "{body}");
+    }
+    let text = server.post("/script", b"\xff", &[]);
+    assert_eq!((text.status, text.json()["code"].as_str()), (400, Some("bad_body")));
+}
+
+#[test]
+fn the_routes_of_the_original_tell_it_in_plain_text() {
+    let server = TestServer::start();
+    let nothing = server.get("/data/last/timeline");
+    assert_eq!((nothing.status, nothing.text().as_str()), (404, "data not found"));
+    server.upload("realloc.raw.dat");
+    let groups = "/data/last/allocation_groups";
+    for (path, status, text) in [
+        ("/data/ffffffffffffffffffffffffffffffff/timeline", 404, "data not found"),
+        ("/data/nonsense/allocation_groups", 404, "data not found"),
+        ("/data/last/script_files/0123/x.svg", 404, "file not found"),
+        (&format!("{groups}?size_min=x"), 400, "invalid digit found in string"),
+        (&format!("{groups}?size_min=1&size_min=1"), 400, "duplicate field `size_min`"),
+        (&format!("{groups}?generate_graphs=1"), 400, "provided string was not `true` or `false`"),
+        (&format!("{groups}?mmaped=maybe"), 400, "unknown variant `maybe`, expected `yes` or `no`"),
+        (&format!("{groups}?lifetime_min=x"), 400, "not a valid interval"),
+        (&format!("{groups}?from=x%25"), 400, "not a valid percentage"),
+        (&format!("{groups}?group_leaked_allocations_min=x"), 400, "not a valid number"),
+        (&format!("{groups}?from_map=0"), 400, "`from_map`: this version does not index maps yet"),
+    ] {
+        let answer = server.get(path);
+        assert_eq!(answer.status, status, "{path}: {}", answer.text());
+        assert_eq!(answer.content_type(), "text/plain; charset=utf-8", "{path}");
+        assert_eq!(answer.text(), text, "{path}");
+    }
+    let regex = server.get(&format!("{groups}?function_regex=("));
+    assert_eq!(regex.status, 400);
+    assert!(regex.text().starts_with("invalid 'function_regex': "), "{}", regex.text());
+    assert_eq!(server.get(&format!("{groups}?unknown=1&count=0")).status, 200);
+}
+
+#[test]
+fn a_profile_that_failed_says_why() {
+    let server = TestServer::start();
+    let id = server.upload("realloc.raw.dat");
+    // The beginning of a capture, and not even one whole event of it.
+    let cut = &golden("cull.raw.dat")[..16];
+    let received = server.post("/v1/profiles", cut, &[]);
+    if received.status == 201 {
+        let id = received.json()["id"].as_str().unwrap().to_owned();
+        let (event, profile) = server.events(&id).pop().unwrap();
+        if event == "error" {
+            assert_eq!(profile["state"], "failed");
+            assert!(profile["problem"].is_string());
+            assert_eq!(server.get(&format!("/v1/profiles/{id}/groups")).status, 409);
+        }
+    } else {
+        assert_eq!(received.status, 422, "{}", received.text());
+    }
+    assert_eq!(server.get(&format!("/v1/profiles/{id}/groups")).status, 200);
+}
+
+#[test]
+fn strangers_are_not_let_in() {
+    let server = TestServer::start();
+    let ask = |method: &str, path: &str, headers: &str| {
+        server.raw(format!("{method} {path} HTTP/1.1\r\n{headers}Content-Length: 0\r\nConnection: close\r\n\r\n").as_bytes())
+    };
+    let rebound = ask("GET", "/v1/profiles", "Host: evil.example\r\n");
+    assert!(rebound.starts_with("HTTP/1.1 421"), "{rebound}");
+    let across = ask("POST", "/script", "Host: localhost\r\nOrigin: http://evil.example\r\n");
+    assert!(across.starts_with("HTTP/1.1 403"), "{across}");
+    let ours = ask("GET", "/v1/profiles", "Host: localhost\r\nOrigin: http://evil.example\r\n");
+    assert!(ours.starts_with("HTTP/1.1 200"), "{ours}");
+    for answer in [rebound, across, ours] {
+        let answer = answer.to_ascii_lowercase();
+        assert!(!answer.contains("access-control-allow-origin"), "{answer}");
+        assert!(answer.contains("\r\ncontent-security-policy: default-src 'none';"), "{answer}");
+        assert!(answer.contains("\r\nx-content-type-options: nosniff"), "{answer}");
+    }
+}
+
+#[test]
+fn an_address_that_is_taken_is_recognisable() {
+    let server = TestServer::start();
+    let options = bytehound_api::ApiOptions { port: server.address.port(), ..Default::default() };
+    let kind = actix_web::rt::System::new().block_on(async {
+        let store = bytehound_store::Store::temporary().unwrap();
+        let service = bytehound_actors::Service::start(store, Default::default());
+        bytehound_api::server(service, options).err().map(|error| error.kind())
+    });
+    assert_eq!(kind, Some(std::io::ErrorKind::AddrInUse));
+}

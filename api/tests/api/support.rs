@@ -1,0 +1,155 @@
+//! A server of the test's own, and short ways to talk to it.
+
+use actix_web::rt::System;
+use bytehound_actors::{Options, Service};
+use bytehound_api::{ApiOptions, server};
+use bytehound_store::Store;
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use ureq::Agent;
+use ureq::http::{HeaderMap, Response};
+
+/// A running server on an empty data directory; both end when this is dropped.
+pub(crate) struct TestServer {
+    pub(crate) address: SocketAddr,
+    agent: Agent,
+    handle: actix_web::dev::ServerHandle,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    pub(crate) fn content_type(&self) -> &str {
+        self.header("content-type")
+    }
+}
+
+impl TestServer {
+    pub(crate) fn start() -> Self {
+        Self::with(ApiOptions::default())
+    }
+
+    pub(crate) fn with(options: ApiOptions) -> Self {
+        let options = ApiOptions { port: 0, ..options };
+        let (started, start) = mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            System::new().block_on(async move {
+                let service = Service::start(Store::temporary().unwrap(), Options::default());
+                let (server, address) = server(service, options).unwrap();
+                started.send((address, server.handle())).unwrap();
+                server.await.unwrap();
+            });
+        });
+        let (address, handle) = start.recv().unwrap();
+        let agent = Agent::config_builder().http_status_as_error(false).build().into();
+        Self { address, agent, handle, thread: Some(thread) }
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        answer(self.agent.get(self.url(path)).call().unwrap())
+    }
+
+    pub(crate) fn delete(&self, path: &str) -> Answer {
+        answer(self.agent.delete(self.url(path)).call().unwrap())
+    }
+
+    pub(crate) fn post(&self, path: &str, body: &[u8], headers: &[(&str, &str)]) -> Answer {
+        let request = self.agent.post(self.url(path));
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        answer(request.send(body).unwrap())
+    }
+
+    pub(crate) fn post_json(&self, path: &str, body: &Value) -> Answer {
+        self.post(path, body.to_string().as_bytes(), &[("content-type", "application/json")])
+    }
+
+    /// Uploads a golden capture, and follows it until it is ready; gives its id.
+    pub(crate) fn upload(&self, capture: &str) -> String {
+        let received = self.post("/v1/profiles", &golden(capture), &[]);
+        assert!(matches!(received.status, 200 | 201), "{}", received.text());
+        let id = received.json()["id"].as_str().unwrap().to_owned();
+        let events = self.events(&id);
+        assert_eq!(events.last().unwrap().0, "done", "{events:?}");
+        id
+    }
+
+    /// All events of a profile until there are no more.
+    pub(crate) fn events(&self, id: &str) -> Vec<(String, Value)> {
+        let response = self.agent.get(self.url(&format!("/v1/profiles/{id}/events"))).call().unwrap();
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        let mut events = Vec::new();
+        let mut name = String::new();
+        for line in BufReader::new(response.into_body().into_reader()).lines().map(Result::unwrap) {
+            match line.split_once(": ") {
+                Some(("event", event)) => name = event.to_owned(),
+                Some(("data", data)) => events.push((name.clone(), serde_json::from_str(data).unwrap())),
+                _ => {}
+            }
+        }
+        events
+    }
+
+    pub(crate) fn profiles(&self) -> Vec<Value> {
+        self.get("/v1/profiles").json()["profiles"].as_array().unwrap().clone()
+    }
+
+    /// Sends bytes as they are, says that no more will come, and gives what is answered before the server hangs up.
+    pub(crate) fn raw(&self, request: &[u8]) -> String {
+        let mut socket = TcpStream::connect(self.address).unwrap();
+        socket.write_all(request).unwrap();
+        socket.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut answer = Vec::new();
+        // A server that hangs up with bytes unread resets the connection: what it said before counts.
+        drop(socket.read_to_end(&mut answer));
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        drop(self.handle.stop(false));
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
+        }
+    }
+}
+
+/// A golden file.
+pub(crate) fn golden(name: &str) -> Vec<u8> {
+    let path = format!("{}/../tests/data/golden/{name}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn answer(mut response: Response<ureq::Body>) -> Answer {
+    let status = response.status().as_u16();
+    let headers = response.headers().clone();
+    let body = response.body_mut().with_config().limit(1 << 30).read_to_vec().unwrap();
+    Answer { status, headers, body }
+}

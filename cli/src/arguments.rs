@@ -1,0 +1,198 @@
+//! What one types.
+
+use clap::{Args, Parser, Subcommand};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Finds out where the memory of a native program goes.
+#[derive(Debug, Parser)]
+#[command(
+    name = "bytehound",
+    version,
+    arg_required_else_help = true,
+    after_help = "Examples:\n  bytehound run -- ./program its arguments\n  bytehound server memory-profiling_*.dat\n  \
+                  bytehound script leaks.rhai -d capture.dat\n  bytehound compare before.dat after.dat"
+)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Runs a program and captures every allocation it makes
+    #[command(
+        after_help = "Examples:\n  bytehound run -- python3 script.py\n  bytehound run --label branch=main --output \
+                            runs/%e_%p.dat -- ./program\n\nThe program's exit status is passed through. Placeholders of \
+                            --output: %p process id, %t seconds since 1970, %e name of the program, %n a counter, %% a \
+                            percent sign."
+    )]
+    Run(RunArguments),
+    /// Indexes captures and serves the web UI and the API
+    #[command(
+        after_help = "Examples:\n  bytehound server memory-profiling_*.dat\n  bytehound server --port 0 --data-dir \
+                            /srv/bytehound\n\nCaptures given here stay where they lie. A capture that was indexed before \
+                            is ready at once."
+    )]
+    Server(ServerArguments),
+    /// Sends captures to a running server
+    #[command(
+        after_help = "Examples:\n  bytehound upload capture.dat\n  bytehound upload capture.dat --label \
+                            branch=main --wait --server http://127.0.0.1:8080"
+    )]
+    Upload(UploadArguments),
+    /// Runs a script over a capture
+    #[command(
+        after_help = "Examples:\n  bytehound script leaks.rhai -d capture.dat\n  bytehound script report.rhai -d \
+                            capture.dat first-argument"
+    )]
+    Script(ScriptArguments),
+    /// Says what changed between two runs, or two sets of runs
+    #[command(
+        after_help = "Examples:\n  bytehound compare before.dat after.dat\n  bytehound compare before.dat after.dat \
+                            --by peak_bytes --json\n  bytehound compare --base a1.dat --base a2.dat --new b1.dat --new \
+                            b2.dat\n\nExit codes: 0 the same, 1 they differ, 2 trouble."
+    )]
+    Compare(CompareArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
+    /// Where the capture goes [default: memory-profiling_%e_%t_%p.dat]
+    #[arg(short, long, value_name = "PATTERN")]
+    pub(crate) output: Option<PathBuf>,
+    /// A label to be written into the capture; may be repeated
+    #[arg(short, long = "label", value_name = "KEY=VALUE", value_parser = label)]
+    pub(crate) labels: Vec<(String, String)>,
+    /// The capture library [default: libbytehound.so beside this program]
+    #[arg(long, value_name = "PATH", env = "BYTEHOUND_LIBRARY")]
+    pub(crate) library: Option<PathBuf>,
+    /// The program and its arguments
+    #[arg(required = true, trailing_var_arg = true, value_name = "PROGRAM")]
+    pub(crate) program: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServerArguments {
+    /// Captures to index
+    #[arg(value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) data_dir: DataDir,
+    /// Interface to listen on
+    #[arg(short, long, default_value = "127.0.0.1")]
+    pub(crate) interface: String,
+    /// Port to listen on; 0 lets the system choose
+    #[arg(short, long, default_value_t = 8080)]
+    pub(crate) port: u16,
+    /// Files or folders with debug information of binaries; may be repeated
+    #[arg(short, long, value_name = "PATH", num_args = 1..)]
+    pub(crate) debug_symbols: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UploadArguments {
+    /// Captures to send
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// The server
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    pub(crate) server: String,
+    /// A label of the profiles; may be repeated
+    #[arg(short, long = "label", value_name = "KEY=VALUE", value_parser = label)]
+    pub(crate) labels: Vec<(String, String)>,
+    /// Waits until each is indexed
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// Prints the answers of the server as JSON, one a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ScriptArguments {
+    /// The script
+    #[arg(value_name = "SCRIPT")]
+    pub(crate) script: PathBuf,
+    /// What `argv()` gives the script
+    #[arg(value_name = "ARGUMENT")]
+    pub(crate) arguments: Vec<String>,
+    /// The capture that `allocations()` and `data()` mean
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) data: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) data_dir: DataDir,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompareArguments {
+    /// The run to compare with
+    #[arg(value_name = "BASE", required_unless_present = "bases")]
+    pub(crate) base: Option<PathBuf>,
+    /// The run to be judged
+    #[arg(value_name = "NEW", required_unless_present = "news")]
+    pub(crate) new: Option<PathBuf>,
+    /// A run of the base side; may be repeated
+    #[arg(long = "base", value_name = "FILE", conflicts_with_all = ["base", "new"], requires = "news")]
+    pub(crate) bases: Vec<PathBuf>,
+    /// A run of the new side; may be repeated
+    #[arg(long = "new", value_name = "FILE", requires = "bases")]
+    pub(crate) news: Vec<PathBuf>,
+    /// What to sort by: leaked_bytes, leaked_count, allocated_bytes, allocated_count or peak_bytes
+    #[arg(long, value_name = "METRIC", default_value = "leaked_bytes")]
+    pub(crate) by: String,
+    /// How many of the changed stacks to show [default: 10, with --json all]
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) limit: Option<usize>,
+    /// Prints the comparison as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) data_dir: DataDir,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DataDir {
+    /// Where indexes are kept [default: bytehound in $XDG_DATA_HOME, else in ~/.local/share]
+    #[arg(long = "data-dir", value_name = "DIR", env = "BYTEHOUND_DATA_DIR")]
+    pub(crate) path: Option<PathBuf>,
+}
+
+fn label(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() && !text.contains('\n') => {
+            Ok((key.to_owned(), value.to_owned()))
+        }
+        _ => Err("expected `KEY=VALUE`, on one line".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn what_follows_the_program_belongs_to_the_program() {
+        let typed = ["bytehound", "run", "--label", "a=b=c", "--", "program", "--label", "x"];
+        let Command::Run(run) = Arguments::try_parse_from(typed).unwrap().command else {
+            panic!("not `run`")
+        };
+        assert_eq!(run.labels, [("a".to_owned(), "b=c".to_owned())]);
+        assert_eq!(run.program, ["program", "--label", "x"]);
+    }
+
+    #[test]
+    fn a_comparison_takes_two_runs_or_two_sets() {
+        let parse = |typed: &[&str]| Arguments::try_parse_from([&["bytehound", "compare"], typed].concat());
+        assert!(parse(&["a", "b"]).is_ok());
+        assert!(parse(&["--base", "a", "--base", "b", "--new", "c", "--new", "d"]).is_ok());
+        assert!(parse(&["a"]).is_err());
+        assert!(parse(&["--base", "a"]).is_err());
+    }
+}

@@ -1,0 +1,41 @@
+//! The one program: `run`, `server`, `upload`, `script`, `compare`.
+
+mod arguments;
+mod compare;
+mod data_dir;
+mod exit;
+mod ingest_bar;
+mod library;
+mod logging;
+mod run;
+mod script;
+mod server;
+mod table;
+mod upload;
+
+use arguments::{Arguments, Command};
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return exit::usage(&error),
+    };
+    match arguments.command {
+        Command::Run(arguments) => exit::with(run::run(&arguments)),
+        Command::Server(arguments) => {
+            logging::start("info");
+            exit::with(server::serve(arguments))
+        }
+        Command::Upload(arguments) => exit::with(upload::upload(&arguments)),
+        Command::Script(arguments) => {
+            logging::start("warn");
+            exit::with(script::run(&arguments))
+        }
+        Command::Compare(arguments) => {
+            logging::start("warn");
+            exit::with_trouble(compare::compare(&arguments), exit::COMPARE_TROUBLE)
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! `bytehound run`: runs a program under the capture library, and is as invisible as it can be: the program's input,
+//! output, signals and exit status are its own.
+
+mod captures;
+mod settings;
+mod signals;
+
+use crate::arguments::RunArguments;
+use anyhow::{Context, Result, ensure};
+use captures::Pattern;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::SystemTime;
+
+/// Where captures go, unless told otherwise: as the capture library itself has it.
+const DEFAULT_OUTPUT: &str = "memory-profiling_%e_%t_%p.dat";
+
+/// Runs the program; its exit code is ours. If a signal ends it, the same one ends us.
+pub(crate) fn run(arguments: &RunArguments) -> Result<u8> {
+    settings::warn_about_unknown();
+    let library = library(arguments.library.as_deref())?;
+    let pattern = output_pattern(arguments.output.clone())?;
+    let (program, rest) = arguments.program.split_first().context("no program given")?;
+    let mut command = Command::new(program);
+    command.args(rest).env("LD_PRELOAD", preload(&library)).env("MEMORY_PROFILER_OUTPUT", &pattern);
+    if !arguments.labels.is_empty() {
+        command.env("MEMORY_PROFILER_LABELS", label_lines(&arguments.labels));
+    }
+    let started = SystemTime::now();
+    let (pid, status) =
+        signals::run(&mut command).with_context(|| format!("cannot run `{}`", program.to_string_lossy()))?;
+    report(&Pattern::new(&pattern, pid), started);
+    signals::end_like(status)
+}
+
+/// The capture library: as told, else beside this program.
+fn library(told: Option<&Path>) -> Result<PathBuf> {
+    let path = match told {
+        Some(path) => path.to_path_buf(),
+        None => std::env::current_exe()?.with_file_name("libbytehound.so"),
+    };
+    ensure!(
+        path.exists(),
+        "the capture library is not at `{}`; put `libbytehound.so` there, or say where it is with `--library`",
+        path.display()
+    );
+    let path = path.canonicalize()?;
+    let separates = |byte: &u8| matches!(byte, b' ' | b':');
+    ensure!(
+        !path.as_os_str().as_encoded_bytes().iter().any(separates),
+        "the path `{}` has a space or a colon, which LD_PRELOAD takes for a separator; move the library",
+        path.display()
+    );
+    Ok(path)
+}
+
+/// Absolute, since the program may go elsewhere before it opens its capture.
+fn output_pattern(told: Option<PathBuf>) -> Result<PathBuf> {
+    let told = told.or_else(|| std::env::var_os("MEMORY_PROFILER_OUTPUT").map(PathBuf::from));
+    Ok(std::env::current_dir()?.join(told.unwrap_or_else(|| DEFAULT_OUTPUT.into())))
+}
+
+/// Our library first, then whatever was to be preloaded anyway.
+fn preload(library: &Path) -> OsString {
+    let mut preload = library.as_os_str().to_owned();
+    if let Some(others) = std::env::var_os("LD_PRELOAD").filter(|others| !others.is_empty()) {
+        preload.push(":");
+        preload.push(others);
+    }
+    preload
+}
+
+fn label_lines(labels: &[(String, String)]) -> String {
+    labels.iter().map(|(key, value)| format!("{key}={value}\n")).collect()
+}
+
+fn report(pattern: &Pattern, started: SystemTime) {
+    let found = pattern.find_since(started);
+    for (path, size) in &found {
+        eprintln!("bytehound: the capture is in `{}` ({})", path.display(), size_text(*size));
+    }
+    if found.is_empty() {
+        eprintln!(
+            "bytehound: nothing was captured. Is the program linked statically, set-uid, or for another architecture? \
+             Then it cannot be preloaded. MEMORY_PROFILER_LOG=info says more."
+        );
+    }
+}
+
+fn size_text(bytes: u64) -> String {
+    match bytes {
+        0..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
+        _ => format!("{:.1} MB", bytes as f64 / 1e6),
+    }
+}
+
+/// The parts of a path that a pattern is made of.
+fn file_name(path: &Path) -> &OsStr {
+    path.file_name().unwrap_or_default()
+}

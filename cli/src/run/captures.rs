@@ -1,0 +1,117 @@
+//! Which files a run has made: those that its output pattern can have become.
+
+use super::file_name;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+/// Clocks of file systems are coarse: a file may look this much older than it is.
+const CLOCK_SLACK: Duration = Duration::from_secs(2);
+
+/// An output pattern, with the process id known.
+pub(crate) struct Pattern {
+    folder: PathBuf,
+    pieces: Vec<Piece>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Piece {
+    Text(Vec<u8>),
+    Digits,
+    Anything,
+}
+
+impl Pattern {
+    /// The pattern as a process with this id fills it.
+    pub(crate) fn new(pattern: &Path, pid: u32) -> Self {
+        let folder = pattern.parent().unwrap_or(Path::new(".")).to_path_buf();
+        Self { folder, pieces: pieces(file_name(pattern).as_encoded_bytes(), pid) }
+    }
+
+    /// Files that match and that were written since; with their sizes, by name.
+    pub(crate) fn find_since(&self, start: SystemTime) -> Vec<(PathBuf, u64)> {
+        let earliest = start.checked_sub(CLOCK_SLACK).unwrap_or(start);
+        let entries = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let mut found: Vec<_> = entries
+            .filter(|entry| matches(entry.file_name().as_encoded_bytes(), &self.pieces))
+            .filter_map(|entry| Some((entry.path(), entry.metadata().ok()?)))
+            .filter(|(_, metadata)| metadata.modified().is_ok_and(|modified| modified >= earliest))
+            .map(|(path, metadata)| (path, metadata.len()))
+            .collect();
+        found.sort();
+        found
+    }
+}
+
+/// `%p` is known; `%t` and `%n` are numbers; `%e` is anything, since what runs may execute something else; `%%` is a
+/// percent sign, and any other placeholder vanishes.
+fn pieces(pattern: &[u8], pid: u32) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    let mut text = Vec::new();
+    let mut bytes = pattern.iter();
+    while let Some(&byte) = bytes.next() {
+        let piece = match (byte, if byte == b'%' { bytes.next() } else { None }) {
+            (b'%', Some(b't' | b'n')) => Piece::Digits,
+            (b'%', Some(b'e')) => Piece::Anything,
+            (b'%', Some(b'p')) => {
+                text.extend(pid.to_string().bytes());
+                continue;
+            }
+            (b'%', Some(b'%')) | (b'%', None) => {
+                text.push(b'%');
+                continue;
+            }
+            (b'%', Some(_)) => continue,
+            (byte, _) => {
+                text.push(byte);
+                continue;
+            }
+        };
+        pieces.extend([Piece::Text(std::mem::take(&mut text)), piece]);
+    }
+    pieces.push(Piece::Text(text));
+    pieces
+}
+
+fn matches(name: &[u8], pieces: &[Piece]) -> bool {
+    let Some((piece, rest)) = pieces.split_first() else {
+        return name.is_empty();
+    };
+    match piece {
+        Piece::Text(text) => name.strip_prefix(&text[..]).is_some_and(|name| matches(name, rest)),
+        Piece::Digits => {
+            let digits = name.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            (1..=digits).any(|length| matches(&name[length..], rest))
+        }
+        Piece::Anything => (0..=name.len()).any(|length| matches(&name[length..], rest)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fits(pattern: &str, name: &str) -> bool {
+        matches(name.as_bytes(), &pieces(pattern.as_bytes(), 42))
+    }
+
+    #[test]
+    fn placeholders_match_what_they_become() {
+        assert!(fits("memory-profiling_%e_%t_%p.dat", "memory-profiling_my_prog_1700000000_42.dat"));
+        assert!(!fits("memory-profiling_%e_%t_%p.dat", "memory-profiling_my_prog_1700000000_43.dat"));
+        assert!(fits("y%n%q%%z.dat", "y0%z.dat"));
+        assert!(!fits("y%n.dat", "y.dat"));
+        assert!(fits("plain.dat", "plain.dat"));
+        assert!(!fits("plain.dat", "plain.dat2"));
+    }
+
+    #[test]
+    fn only_files_of_this_run_are_found() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a_42.dat"), "1234").unwrap();
+        std::fs::write(folder.path().join("a_43.dat"), "").unwrap();
+        let pattern = Pattern::new(&folder.path().join("a_%p.dat"), 42);
+        let now = SystemTime::now();
+        assert_eq!(pattern.find_since(now), [(folder.path().join("a_42.dat"), 4)]);
+        assert_eq!(pattern.find_since(now + Duration::from_secs(3600)), []);
+    }
+}

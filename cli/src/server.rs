@@ -1,0 +1,80 @@
+//! `bytehound server`: indexes captures, and serves what is known of them.
+
+use crate::arguments::ServerArguments;
+use crate::ingest_bar::IngestBar;
+use anyhow::{Context, Result, bail};
+use bytehound_actors::{Options, ProfileStatus, Service};
+use bytehound_api::ApiOptions;
+use bytehound_index::build::Observer;
+use bytehound_store::ProfileState;
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+/// Serves until a signal ends it.
+pub(crate) fn serve(arguments: ServerArguments) -> Result<u8> {
+    if !arguments.debug_symbols.is_empty() {
+        bail!(
+            "`--debug-symbols` is not supported by this version: capture with embedded binaries, which is the default"
+        );
+    }
+    let store = arguments.data_dir.open()?;
+    actix::System::new().block_on(async move {
+        let service = Service::start(store, Options::default());
+        let options =
+            ApiOptions { interface: arguments.interface, port: arguments.port, ..Default::default() };
+        let (server, address) = bytehound_api::server(service.clone(), options).map_err(explain)?;
+        announce(&format!("http://{address}/"))?;
+        actix::spawn(take_in(service, arguments.files));
+        server.await.context("the server failed")?;
+        Ok(0)
+    })
+}
+
+/// The one line on standard output: where to look.
+fn announce(url: &str) -> Result<()> {
+    let mut output = std::io::stdout().lock();
+    writeln!(output, "listening on {url}")?;
+    Ok(output.flush()?)
+}
+
+fn explain(error: std::io::Error) -> anyhow::Error {
+    match error.kind() {
+        ErrorKind::AddrInUse => {
+            anyhow::anyhow!("the address is already in use; pick another port with `--port`")
+        }
+        _ => anyhow::Error::new(error).context("cannot start the server"),
+    }
+}
+
+/// Takes in the captures, in order. One that is none doesn't keep the others from being served.
+async fn take_in(service: Service, files: Vec<PathBuf>) {
+    for path in files {
+        if let Err(error) = take_in_one(&service, &path).await {
+            eprintln!("error: cannot load `{}`: {error:#}", path.display());
+        }
+    }
+}
+
+async fn take_in_one(service: &Service, path: &Path) -> Result<()> {
+    let received = service.reference(path.to_path_buf()).await?;
+    let bar = IngestBar::new(&received.record.name);
+    let mut status = service.watch(&received.record.id)?;
+    loop {
+        let now = status.borrow_and_update().clone();
+        if let Some(progress) = now.progress {
+            bar.progress(progress);
+        }
+        if is_over(&now)? {
+            return Ok(());
+        }
+        status.changed().await.context("the profile was deleted")?;
+    }
+}
+
+fn is_over(status: &ProfileStatus) -> Result<bool> {
+    match &status.record.state {
+        ProfileState::Ready { .. } => Ok(true),
+        ProfileState::Failed { reason } => bail!("{reason}"),
+        ProfileState::Stored | ProfileState::Indexing => Ok(false),
+    }
+}

@@ -1,0 +1,205 @@
+//! `AllocationList`: a plan for finding allocations, evaluated when something is asked of it.
+
+use std::sync::Arc;
+
+use bytehound_index::{BacktraceSet, Group, Predicate, Profile, RowSet, Selection};
+
+use crate::allocation::Allocation;
+use crate::failure::{Answer, Failure};
+use crate::flame;
+use crate::graph::Graph;
+use crate::group_list::AllocationGroupList;
+use crate::library::Library;
+use crate::session::Session;
+
+#[derive(Clone)]
+pub(crate) struct AllocationList {
+    session: Arc<Session>,
+    profile: Arc<Profile>,
+    selection: Arc<Selection>,
+}
+
+impl AllocationList {
+    pub(crate) fn all(session: &Arc<Session>, profile: Arc<Profile>) -> Self {
+        Self { session: Arc::clone(session), profile, selection: Selection::all() }
+    }
+
+    pub(crate) fn profile(&self) -> &Arc<Profile> {
+        &self.profile
+    }
+
+    pub(crate) fn selection(&self) -> &Arc<Selection> {
+        &self.selection
+    }
+
+    pub(crate) fn filtered(&self, predicate: Predicate) -> Self {
+        Self { selection: self.selection.filtered(predicate), ..self.clone() }
+    }
+
+    /// What some groups of this list hold.
+    pub(crate) fn of_groups(&self, backtraces: BacktraceSet) -> Self {
+        self.selecting(Selection::Ungrouped { base: Arc::clone(&self.selection), backtraces })
+    }
+
+    pub(crate) fn rows(&self) -> Result<Arc<RowSet>, Failure> {
+        Ok(self.profile.rows(&self.selection, &self.session.cancel)?)
+    }
+
+    pub(crate) fn len(&self) -> Result<u64, Failure> {
+        Ok(self.profile.count(&self.selection, &self.session.cancel)?)
+    }
+
+    pub(crate) fn groups(&self) -> Result<Arc<[Group]>, Failure> {
+        Ok(self.profile.groups(&self.selection, &self.session.cancel)?)
+    }
+
+    fn selecting(&self, selection: Selection) -> Self {
+        Self { selection: Arc::new(selection), ..self.clone() }
+    }
+
+    fn get(&self, index: i64) -> Result<Allocation, Failure> {
+        let rows = self.rows()?;
+        let row = u64::try_from(index).ok().and_then(|index| rows.nth(index));
+        let row = row.ok_or(Failure::OutOfRange { index, len: rows.len() })?;
+        Ok(Allocation::new(&self.profile, row))
+    }
+
+    fn combined(
+        &self,
+        other: &Self,
+        combine: fn(Arc<Selection>, Arc<Selection>) -> Selection,
+    ) -> Result<Self, Failure> {
+        if self.profile.id() != other.profile.id() {
+            return Err(Failure::ForeignList);
+        }
+        Ok(self.selecting(combine(Arc::clone(&self.selection), Arc::clone(&other.selection))))
+    }
+
+    fn save_as_graph(&self, path: Option<&str>) -> Result<Self, Failure> {
+        Graph::new(&self.session).with_list(None, self.clone())?.save(path)?;
+        Ok(self.clone())
+    }
+
+    fn save_as_flame_graph(&self, path: Option<&str>) -> Result<Self, Failure> {
+        let picture = flame::of_groups(&self.profile, &self.groups()?)?;
+        let path = path.map_or_else(|| self.session.next_flame_graph_name(), str::to_owned);
+        self.session.world().write(&path, picture.into_bytes())?;
+        Ok(self.clone())
+    }
+}
+
+/// Iterates over the allocations of a list; evaluates the list on the first step.
+pub(crate) struct Allocations {
+    list: AllocationList,
+    rows: Option<Arc<RowSet>>,
+    next: u64,
+}
+
+impl Iterator for Allocations {
+    type Item = Answer<Allocation>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let rows = match &self.rows {
+            Some(rows) => rows,
+            None => match self.list.rows() {
+                Ok(rows) => self.rows.insert(rows),
+                Err(failure) => return Some(Err(failure.into())),
+            },
+        };
+        let row = rows.nth(self.next)?;
+        self.next += 1;
+        Some(Ok(Allocation::new(&self.list.profile, row)))
+    }
+}
+
+impl IntoIterator for AllocationList {
+    type Item = Answer<Allocation>;
+    type IntoIter = Allocations;
+
+    fn into_iter(self) -> Allocations {
+        Allocations { list: self, rows: None, next: 0 }
+    }
+}
+
+pub(crate) fn register(library: &mut Library<'_>) {
+    library.object::<AllocationList>("AllocationList");
+    register_access(library);
+    register_operators(library);
+    register_saving(library);
+}
+
+fn register_access(library: &mut Library<'_>) {
+    library.define(
+        "len() -> Integer",
+        "How many allocations are in the list.",
+        |list: &mut AllocationList| -> Answer<i64> { Ok(list.len()?.cast_signed()) },
+    );
+    library.describe(
+        "[]",
+        "AllocationList[index: Integer] -> Allocation",
+        "One allocation, in order of time.",
+    );
+    library.engine().register_indexer_get(|list: &mut AllocationList, index: i64| -> Answer<Allocation> {
+        Ok(list.get(index)?)
+    });
+    library.describe(
+        "for",
+        "for allocation in AllocationList",
+        "A loop over all allocations, in order of time.",
+    );
+    library.engine().register_iterator_result::<AllocationList, Allocation>();
+    library.define(
+        "group_by_backtrace() -> AllocationGroupList",
+        "One group for every backtrace that an allocation of the list has.",
+        |list: &mut AllocationList| AllocationGroupList::new(list),
+    );
+}
+
+fn register_operators(library: &mut Library<'_>) {
+    library.operator(
+        "+",
+        "AllocationList + AllocationList -> AllocationList",
+        "The allocations that are in either list.",
+        |a: AllocationList, b: AllocationList| -> Answer<AllocationList> {
+            Ok(a.combined(&b, Selection::Union)?)
+        },
+    );
+    library.operator(
+        "-",
+        "AllocationList - AllocationList -> AllocationList",
+        "The allocations that are in the first list but not in the second.",
+        |a: AllocationList, b: AllocationList| -> Answer<AllocationList> {
+            Ok(a.combined(&b, Selection::Difference)?)
+        },
+    );
+    library.operator(
+        "&",
+        "AllocationList & AllocationList -> AllocationList",
+        "The allocations that are in both lists.",
+        |a: AllocationList, b: AllocationList| -> Answer<AllocationList> {
+            Ok(a.combined(&b, Selection::Intersection)?)
+        },
+    );
+}
+
+fn register_saving(library: &mut Library<'_>) {
+    library.define(
+        "save_as_graph([path: String]) -> AllocationList",
+        "Draws the list as a graph; the file is `Graph #N.svg` unless named.",
+        |list: &mut AllocationList| -> Answer<AllocationList> { Ok(list.save_as_graph(None)?) },
+    );
+    library.overload("save_as_graph", |list: &mut AllocationList, path: &str| -> Answer<AllocationList> {
+        Ok(list.save_as_graph(Some(path))?)
+    });
+    library.define(
+        "save_as_flamegraph([path: String]) -> AllocationList",
+        "Draws the list as a flame graph of bytes; the file is `Flamegraph #N.svg` unless named.",
+        |list: &mut AllocationList| -> Answer<AllocationList> { Ok(list.save_as_flame_graph(None)?) },
+    );
+    library.overload(
+        "save_as_flamegraph",
+        |list: &mut AllocationList, path: &str| -> Answer<AllocationList> {
+            Ok(list.save_as_flame_graph(Some(path))?)
+        },
+    );
+}

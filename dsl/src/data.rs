@@ -1,0 +1,61 @@
+//! `Data`: one loaded data file.
+
+use std::sync::Arc;
+
+use bytehound_index::Profile;
+use rhai::{Dynamic, Map};
+
+use crate::allocation_list::AllocationList;
+use crate::failure::{Answer, Failure};
+use crate::library::Library;
+use crate::session::Session;
+use crate::span::Span;
+
+#[derive(Clone)]
+pub(crate) struct Data {
+    session: Arc<Session>,
+    profile: Arc<Profile>,
+}
+
+impl Data {
+    pub(crate) fn new(session: &Arc<Session>, profile: Arc<Profile>) -> Self {
+        Self { session: Arc::clone(session), profile }
+    }
+
+    pub(crate) fn profile(&self) -> &Arc<Profile> {
+        &self.profile
+    }
+
+    fn labels(&self) -> Map {
+        let labels = &self.profile.manifest().labels;
+        labels.iter().map(|(name, value)| (name.as_str().into(), Dynamic::from(value.clone()))).collect()
+    }
+}
+
+pub(crate) fn register(library: &mut Library<'_>) {
+    library.object::<Data>("Data");
+    library.define(
+        "allocations() -> AllocationList",
+        "All allocations of this data file.",
+        |data: &mut Data| AllocationList::all(&data.session, Arc::clone(&data.profile)),
+    );
+    library.define(
+        "maps() -> MapList",
+        "The memory maps of this data file. An error in this version, which does not index maps yet.",
+        |_: &mut Data| -> Answer<()> { Err(Failure::Maps.into()) },
+    );
+    library.define(
+        "runtime() -> Duration",
+        "From the start of profiling to the last thing that happened.",
+        |data: &mut Data| Span(data.profile.manifest().runtime_us()),
+    );
+    library.define("id() -> String", "The name under which the profile is stored.", |data: &mut Data| {
+        data.profile.id().to_string()
+    });
+    library.define("executable() -> String", "Path of the program that was profiled.", |data: &mut Data| {
+        data.profile.manifest().executable.clone()
+    });
+    library.define("labels() -> Map", "The labels that were written into the capture.", |data: &mut Data| {
+        data.labels()
+    });
+}

@@ -1,0 +1,158 @@
+//! The functions that scripts call on nothing.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rhai::{Array, Dynamic};
+
+use crate::allocation_list::AllocationList;
+use crate::data::Data;
+use crate::failure::{Answer, Failure, Stop};
+use crate::graph::Graph;
+use crate::library::Library;
+use crate::session::Session;
+use crate::text;
+
+pub(crate) fn register(library: &mut Library<'_>, session: &Arc<Session>) {
+    library.section("");
+    register_data(library, session);
+    register_printing(library, session);
+    register_files(library, session);
+    register_numbers(library);
+    register_exit(library);
+}
+
+fn register_data(library: &mut Library<'_>, session: &Arc<Session>) {
+    let s = Arc::clone(session);
+    library.define(
+        "allocations() -> AllocationList",
+        "All allocations of the globally loaded data.",
+        move || -> Answer<AllocationList> { Ok(AllocationList::all(&s, s.global("allocations")?)) },
+    );
+    library.define(
+        "maps() -> MapList",
+        "The memory maps of the globally loaded data. An error in this version, which does not index maps yet.",
+        || -> Answer<()> { Err(Failure::Maps.into()) },
+    );
+    let s = Arc::clone(session);
+    library.define("data() -> Data", "The globally loaded data.", move || -> Answer<Data> {
+        Ok(Data::new(&s, s.global("data file")?))
+    });
+    let s = Arc::clone(session);
+    library.define(
+        "profiles() -> [Data]",
+        "All data that the script was started with; the first of them is the globally loaded data.",
+        move || -> Array {
+            s.profiles.iter().map(|profile| Dynamic::from(Data::new(&s, Arc::clone(profile)))).collect()
+        },
+    );
+    let s = Arc::clone(session);
+    library.define(
+        "load(path: String) -> Data",
+        "Loads a data file. Only for scripts run on the command line.",
+        move |path: &str| -> Answer<Data> {
+            // The world is not kept locked: loading can take long.
+            let source = s.world().source()?;
+            tracing::info!("loading {path:?}");
+            let profile = source
+                .load(path)
+                .map_err(|reason| Failure::File(format!("failed to load '{path}': {reason}")))?;
+            Ok(Data::new(&s, profile))
+        },
+    );
+    let s = Arc::clone(session);
+    library.define("graph() -> Graph", "An empty graph.", move || Graph::new(&s));
+}
+
+fn register_printing(library: &mut Library<'_>, session: &Arc<Session>) {
+    let s = Arc::clone(session);
+    library.define(
+        "println([format: Any [, arg_1: Any [, arg_2: Any [, arg_3: Any]]]])",
+        "Prints a line. `{}` in the format stands for the next argument, `{0}` for the first, `{{` for a brace.",
+        move || -> Answer<()> { Ok(s.world().print(String::new())?) },
+    );
+    let s = Arc::clone(session);
+    library.overload("println", move |value: Dynamic| -> Answer<()> {
+        let line = text::display(&value)?;
+        Ok(s.world().print(line)?)
+    });
+    let s = Arc::clone(session);
+    library.overload("println", move |format: Dynamic, a: Dynamic| print(&s, &format, &[a]));
+    let s = Arc::clone(session);
+    library.overload("println", move |format: Dynamic, a: Dynamic, b: Dynamic| print(&s, &format, &[a, b]));
+    let s = Arc::clone(session);
+    library.overload("println", move |format: Dynamic, a: Dynamic, b: Dynamic, c: Dynamic| {
+        print(&s, &format, &[a, b, c])
+    });
+    let s = Arc::clone(session);
+    library.define(
+        "info(message: String)",
+        "Writes a line to the log of the program that runs the script.",
+        move |message: &str| -> Answer<()> { Ok(s.world().log(message)?) },
+    );
+}
+
+fn print(session: &Session, format: &Dynamic, arguments: &[Dynamic]) -> Answer<()> {
+    let format = text::display(format)?;
+    let arguments = arguments.iter().map(text::display).collect::<Answer<Vec<_>>>()?;
+    let line = text::format(&format, &arguments)?;
+    Ok(session.world().print(line)?)
+}
+
+fn register_files(library: &mut Library<'_>, session: &Arc<Session>) {
+    let s = Arc::clone(session);
+    library.define(
+        "argv() -> [String]",
+        "The arguments given on the command line; empty elsewhere.",
+        move || -> Array { s.world().arguments().into_iter().map(Dynamic::from).collect() },
+    );
+    let s = Arc::clone(session);
+    library.define(
+        "chdir(path: String)",
+        "Changes the current directory.",
+        move |path: &str| -> Answer<()> { Ok(s.world().change_directory(path)?) },
+    );
+    let s = Arc::clone(session);
+    library.define(
+        "mkdir_p(path: String)",
+        "Creates a directory, and those above it that are missing.",
+        move |path: &str| -> Answer<()> { Ok(s.world().make_directories(path)?) },
+    );
+    library.define(
+        "dirname(path: String) -> String",
+        "The path without its last component; `.` when there is nothing above it.",
+        |path: &str| match Path::new(path).parent() {
+            Some(parent) => parent.to_string_lossy().into_owned(),
+            None => ".".to_owned(),
+        },
+    );
+}
+
+fn register_numbers(library: &mut Library<'_>) {
+    for (name, factor, signature, meaning) in [
+        ("kb", 1_000, "kb(value: Integer) -> Integer", "`value * 1000`."),
+        ("mb", 1_000_000, "mb(value: Integer) -> Integer", "`value * 1000 * 1000`."),
+        ("gb", 1_000_000_000, "gb(value: Integer) -> Integer", "`value * 1000 * 1000 * 1000`."),
+    ] {
+        library.define(signature, meaning, move |value: i64| -> Answer<i64> {
+            Ok(value.checked_mul(factor).ok_or_else(|| Failure::Argument {
+                function: name,
+                expected: "a number whose multiple fits into 64 bits",
+                got: value.to_string(),
+            })?)
+        });
+    }
+}
+
+fn register_exit(library: &mut Library<'_>) {
+    library.define(
+        "exit([status_code: Integer])",
+        "Ends the script at once, with success unless told otherwise.",
+        || leave(0),
+    );
+    library.overload("exit", leave);
+}
+
+fn leave(code: i64) -> Answer<()> {
+    Err(Stop::Exit(code).into_error())
+}

@@ -1,0 +1,52 @@
+//! Rhai: the objects and functions of the book over the index; graphs with plotters, flame graphs with inferno;
+//! native and virtual file systems.
+//!
+//! [`run`] evaluates one script over some profiles, [`filter`] one that picks allocations. Lists are plans: filters and set operations only build a
+//! `Selection`; rows are looked at when a script asks for a length, an element, groups or a picture.
+//!
+//! | file | what a script sees of it |
+//! |---|---|
+//! | `globals` | `allocations()`, `data()`, `println()`, `s()`, `exit()`, … |
+//! | `data`, `allocation`, `allocation_list`, `filters`, `group_list`, `backtrace`, `comparison`, `span` | the objects |
+//! | `graph`, with `points`, `chart`, `axis`, `palette` | `graph()` and its pictures |
+//! | `flame` | flame graphs |
+//! | `native`, `sandbox` | the two environments: real files and standard output, or everything in memory |
+//!
+//! Invariants: a script in [`Environment::Virtual`] reaches nothing outside the profiles it was given, and every script
+//! ends within its [`Limits`], whatever it does.
+
+mod allocation;
+mod allocation_list;
+mod axis;
+mod backtrace;
+mod backtrace_ids;
+mod chart;
+mod comparison;
+mod data;
+mod engine;
+mod environment;
+mod failure;
+mod filters;
+mod flame;
+mod globals;
+mod graph;
+mod group_list;
+mod library;
+mod limits;
+mod memory;
+mod native;
+mod palette;
+mod points;
+mod report;
+mod sandbox;
+mod script;
+mod session;
+mod span;
+mod supervise;
+mod text;
+
+pub use environment::{Environment, OutputItem, ProfileSource};
+pub use flame::{flame_graph, folded};
+pub use library::Entry;
+pub use limits::Limits;
+pub use script::{Outcome, ScriptError, filter, reference, run};

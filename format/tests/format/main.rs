@@ -1,0 +1,9 @@
+//! The format through its public seams.
+#![expect(clippy::unwrap_used, reason = "the tests' own functions fail by panicking, too")]
+
+mod block_shapes;
+mod damaged_files;
+mod golden_captures;
+mod mutations;
+mod round_trip;
+mod sample;

@@ -1,0 +1,311 @@
+//! Events to rows: one pass over the capture, in memory bounded by its live blocks and its distinct stacks.
+
+use std::io::Read;
+
+use bytehound_format::{AllocBody, Event, HeaderBody, Reader, Timestamp};
+use bytehound_store::{Scratch, Store};
+use rustc_hash::FxHashMap;
+
+use super::clock::Clock;
+use super::culled::Culled;
+use super::defects::Defects;
+use super::live::Key;
+use super::modules::Modules;
+use super::observer::{Observer, Phase, Progress, REPORT_EVERY, report};
+use super::rows::{Moment, Rows};
+use super::stacks::{Backtraces, DecodedFrame, Stacks};
+use crate::IndexError;
+
+const MAPS_PATH: &str = "/proc/self/maps";
+/// An embedded file of `key=value` lines.
+const LABELS_PATH: &str = "bytehound/labels";
+/// More and longer labels than that say nothing any more.
+const LABELS_MAX: usize = 48;
+const LABEL_LEN_MAX: usize = 256;
+const ELF_MAGIC: &[u8] = b"\x7fELF";
+
+/// A capture that was read: rows and operations on disk, stacks whose addresses have no names yet.
+pub struct Loaded {
+    pub(super) scratch: Scratch,
+    pub(super) header: HeaderBody<'static>,
+    pub(super) rows: Rows,
+    pub(super) backtraces: Backtraces,
+    pub(super) modules: Modules,
+    pub(super) strings: FxHashMap<u32, String>,
+    pub(super) culled: Vec<Culled>,
+    pub(super) labels: Vec<(String, String)>,
+    pub(super) start_us: u64,
+    pub(super) end_us: u64,
+    pub(super) events: u64,
+    pub(super) defects: Vec<String>,
+}
+
+/// Reads a capture of `size` bytes. A damaged one gives what it holds, and says so in the manifest's defects;
+/// an input that is no capture at all is an error.
+pub fn load(
+    input: impl Read + Send,
+    size: u64,
+    store: &Store,
+    observer: &dyn Observer,
+) -> Result<Loaded, IndexError> {
+    let mut reader = Reader::new(input)?;
+    let mut loader = Loader::new(reader.header().clone(), store)?;
+    // The header is one.
+    let mut events = 1;
+    while let Some(event) = reader.next_event()? {
+        loader.take(event)?;
+        events += 1;
+        if events % REPORT_EVERY as u64 == 0 {
+            let bytes = reader.file_offset();
+            report(observer, Progress { phase: Phase::Load, bytes, bytes_total: size, events })?;
+        }
+    }
+    if let Some(ending) = reader.ending().filter(|ending| !ending.is_clean()) {
+        loader.defects.note(&ending.to_string());
+    }
+    let skipped = reader.skipped();
+    if skipped.events > 0 {
+        loader.defects.note(&format!("{} embedded files are too large to be looked into", skipped.events));
+    }
+    let bytes = reader.file_offset();
+    report(observer, Progress { phase: Phase::Load, bytes, bytes_total: size, events })?;
+    Ok(loader.finish(events))
+}
+
+struct Loader<'a> {
+    store: &'a Store,
+    scratch: Scratch,
+    header: HeaderBody<'static>,
+    clock: Clock,
+    start_us: u64,
+    end_us: u64,
+    marker: u32,
+    rows: Rows,
+    stacks: Stacks,
+    modules: Modules,
+    strings: FxHashMap<u32, String>,
+    culled: Vec<Culled>,
+    labels: Vec<(String, String)>,
+    defects: Defects,
+}
+
+impl<'a> Loader<'a> {
+    fn new(header: HeaderBody<'static>, store: &'a Store) -> Result<Self, IndexError> {
+        let scratch = store.scratch()?;
+        let clock = Clock::new(header.timestamp, header.wall_clock_secs, header.wall_clock_nsecs);
+        let start_us = clock.wall_us(header.initial_timestamp);
+        Ok(Self {
+            store,
+            rows: Rows::new(&scratch)?,
+            modules: Modules::new(scratch.clone()),
+            scratch,
+            header,
+            clock,
+            start_us,
+            end_us: start_us,
+            marker: 0,
+            stacks: Stacks::new(),
+            strings: FxHashMap::default(),
+            culled: Vec::new(),
+            labels: Vec::new(),
+            defects: Defects::default(),
+        })
+    }
+
+    #[inline]
+    fn take(&mut self, event: Event<'_>) -> Result<(), IndexError> {
+        match event {
+            Event::AllocEx { id, timestamp, allocation } => {
+                self.allocate(Key::new(id, allocation.pointer), timestamp, &allocation)
+            }
+            Event::FreeEx { id, timestamp, pointer, backtrace, thread } => {
+                self.free(Key::new(id, pointer), timestamp, backtrace, thread)
+            }
+            Event::ReallocEx { id, timestamp, old_pointer, allocation } => {
+                let keys = (Key::new(id, old_pointer), Key::new(id, allocation.pointer));
+                self.reallocate(keys, timestamp, &allocation)
+            }
+            Event::Alloc { timestamp, allocation } => {
+                self.allocate(Key::Pointer(allocation.pointer), timestamp, &allocation)
+            }
+            Event::Free { timestamp, pointer, backtrace, thread } => {
+                self.free(Key::Pointer(pointer), timestamp, backtrace, thread)
+            }
+            Event::Realloc { timestamp, old_pointer, allocation } => {
+                let keys = (Key::Pointer(old_pointer), Key::Pointer(allocation.pointer));
+                self.reallocate(keys, timestamp, &allocation)
+            }
+            other => self.take_rare(other),
+        }
+    }
+
+    fn take_rare(&mut self, event: Event<'_>) -> Result<(), IndexError> {
+        match event {
+            Event::Backtrace { id, addresses } | Event::Backtrace32 { id, addresses } => {
+                self.stacks.define(id, &addresses, &mut self.modules);
+            }
+            Event::PartialBacktrace { id, thread, frames_invalidated, addresses }
+            | Event::PartialBacktrace32 { id, thread, frames_invalidated, addresses } => {
+                self.stacks.define_partial(id, thread, frames_invalidated, &addresses, &mut self.modules);
+            }
+            Event::String { id, string } => {
+                self.strings.insert(id, string.into_owned());
+            }
+            Event::DecodedFrame {
+                address,
+                library,
+                raw_function,
+                function,
+                source,
+                line,
+                column,
+                is_inline,
+            } => {
+                self.stacks.add_decoded_frame(DecodedFrame {
+                    address,
+                    library,
+                    raw_function,
+                    function,
+                    source,
+                    line,
+                    column,
+                    is_inline,
+                });
+            }
+            Event::DecodedBacktrace { frames } => {
+                self.stacks.add_decoded_backtrace(frames.iter(), &mut self.defects);
+            }
+            Event::File { path, contents, .. } | Event::File64 { path, contents, .. } => {
+                self.take_file(&path, &contents)?;
+            }
+            other => self.take_moment(other),
+        }
+        Ok(())
+    }
+
+    /// Events that say when something was, and little more here. Maps and regions count for the capture's end.
+    fn take_moment(&mut self, event: Event<'_>) {
+        match event {
+            Event::Marker { value } => self.marker = value,
+            Event::WallClock { timestamp, sec, nsec } => self.set_clock(Clock::new(timestamp, sec, nsec)),
+            Event::GroupStatistics {
+                backtrace,
+                first_allocation,
+                last_allocation,
+                free_count,
+                free_size,
+                min_size,
+                max_size,
+            } => {
+                let backtrace = self.stacks.refer(backtrace);
+                let last_us = self.see(last_allocation);
+                let first_us = self.clock.wall_us(first_allocation);
+                self.culled.push(Culled {
+                    backtrace,
+                    first_us,
+                    last_us,
+                    count: free_count,
+                    bytes: free_size,
+                    min_size,
+                    max_size,
+                });
+            }
+            Event::AddRegion { timestamp, .. }
+            | Event::RemoveRegion { timestamp, .. }
+            | Event::UpdateRegionUsage { timestamp, .. } => {
+                self.see(timestamp);
+            }
+            Event::MemoryMapEx { source, .. } => {
+                self.see(source.timestamp);
+            }
+            Event::Header(header) if header.id != self.header.id => self.defects.foreign_headers += 1,
+            _ => {}
+        }
+    }
+
+    fn allocate(&mut self, key: Key, timestamp: Timestamp, body: &AllocBody) -> Result<(), IndexError> {
+        let at = self.birth(timestamp, body);
+        self.rows.allocate(key, at, body, self.marker, &mut self.defects)
+    }
+
+    fn reallocate(
+        &mut self,
+        keys: (Key, Key),
+        timestamp: Timestamp,
+        body: &AllocBody,
+    ) -> Result<(), IndexError> {
+        let at = self.birth(timestamp, body);
+        self.rows.reallocate(keys, at, body, self.marker, &mut self.defects)
+    }
+
+    fn free(
+        &mut self,
+        key: Key,
+        timestamp: Timestamp,
+        backtrace: u64,
+        thread: u32,
+    ) -> Result<(), IndexError> {
+        let at = Moment { time: self.see(timestamp), thread, backtrace: self.stacks.find(backtrace) };
+        self.rows.free(key, at, &mut self.defects)
+    }
+
+    fn birth(&mut self, timestamp: Timestamp, body: &AllocBody) -> Moment {
+        Moment {
+            time: self.see(timestamp),
+            thread: body.thread,
+            backtrace: self.stacks.refer(body.backtrace),
+        }
+    }
+
+    /// A better pair than that of the header, or the wall clock was set. What came before stays as it is; when nothing
+    /// did, the start moves too.
+    fn set_clock(&mut self, clock: Clock) {
+        self.clock = clock;
+        if self.end_us == self.start_us {
+            self.start_us = self.clock.wall_us(self.header.initial_timestamp);
+            self.end_us = self.start_us;
+        }
+    }
+
+    /// To wall clock; the capture lasts until the latest moment it speaks of.
+    fn see(&mut self, timestamp: Timestamp) -> u64 {
+        let time = self.clock.wall_us(timestamp);
+        self.end_us = self.end_us.max(time);
+        time
+    }
+
+    fn take_file(&mut self, path: &str, contents: &[u8]) -> Result<(), IndexError> {
+        if path == MAPS_PATH {
+            self.modules.set_maps(&String::from_utf8_lossy(contents));
+        } else if path == LABELS_PATH {
+            self.labels = labels_of(&String::from_utf8_lossy(contents));
+        } else if contents.starts_with(ELF_MAGIC) {
+            self.modules.add_binary(path, contents, self.store, &mut self.defects)?;
+        }
+        Ok(())
+    }
+
+    fn finish(mut self, events: u64) -> Loaded {
+        let backtraces = self.stacks.finish(&mut self.modules, &mut self.defects);
+        Loaded {
+            scratch: self.scratch,
+            header: self.header,
+            rows: self.rows,
+            backtraces,
+            modules: self.modules,
+            strings: self.strings,
+            culled: self.culled,
+            labels: self.labels,
+            start_us: self.start_us,
+            end_us: self.end_us,
+            events,
+            defects: self.defects.sentences(),
+        }
+    }
+}
+
+fn labels_of(text: &str) -> Vec<(String, String)> {
+    let short = text.lines().filter(|line| line.len() <= LABEL_LEN_MAX);
+    let pairs = short.filter_map(|line| line.split_once('='));
+    pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).take(LABELS_MAX).collect()
+}

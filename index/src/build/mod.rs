@@ -1,0 +1,40 @@
+//! Building: a capture becomes a segment and summaries, in three phases that can run on different threads.
+//!
+//! 1. [`load()`] reads the events once. Deaths are matched to births; rows and operations go to scratch files in the order of
+//!    the capture, so that memory holds the live blocks and the distinct stacks alone.
+//! 2. [`symbolize()`] gives the distinct addresses their frames.
+//! 3. [`write()`] replays the operations in order of time and writes what [`crate::layout`] and [`crate::summary_tables`]
+//!    describe. A build is visible only from [`publish()`] on.
+//!
+//! [`ingest()`] does all of it for one profile.
+
+mod chains;
+mod clock;
+mod columns;
+mod culled;
+mod defects;
+mod frame_table;
+mod ingest;
+mod interner;
+mod live;
+mod load;
+mod manifest;
+mod modules;
+mod observer;
+mod publish;
+mod replay;
+mod rows;
+mod sort;
+mod stack_sections;
+mod stacks;
+mod steps;
+mod symbolize;
+mod write;
+
+pub use ingest::ingest;
+pub use load::{Loaded, load};
+pub use manifest::{decode_manifest, encode_manifest};
+pub use observer::{Observer, Phase, Progress};
+pub use publish::publish;
+pub use symbolize::{Symbols, symbolize};
+pub use write::write;

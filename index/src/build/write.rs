@@ -1,0 +1,124 @@
+//! The last phase: a loaded, named capture becomes a segment and summaries. Nobody sees them before they are published.
+
+use bytehound_store::{BuildKey, MappedVec, SegmentWriter, Store};
+use bytehound_symbols::normalize::NORM_VERSION;
+
+use super::chains::{number_chains, write_chains};
+use super::columns::{OrderedRows, PASSES, write_columns};
+use super::load::Loaded;
+use super::manifest::encode_manifest;
+use super::observer::Observer;
+use super::replay::{Replayed, Source, replay};
+use super::sort::sort_by_time;
+use super::stack_sections::write_stacks;
+use super::steps::Steps;
+use super::symbolize::Symbols;
+use crate::IndexError;
+use crate::layout::LAYOUT_VERSION;
+use crate::model::Manifest;
+use crate::summary_tables::write_rest;
+
+/// Time buckets of a capture, at most (plus one, as its time stamps fall).
+const BUCKETS: u64 = 1000;
+
+/// Bytes of a text in a manifest. The catalogue holds all manifests, and takes 64 KiB of each: this, the arguments, the
+/// labels and the defects fit even when every byte of them becomes a replacement character of three.
+const TEXT_MAX: usize = 4 << 10;
+/// Bytes of all arguments.
+const ARGUMENTS_MAX: usize = 6 << 10;
+const ARCHITECTURE_MAX: usize = 64;
+
+/// Writes the segment and the summaries of a build; both are durable when it returns, and not yet published.
+pub fn write(
+    mut loaded: Loaded,
+    symbols: Symbols,
+    store: &Store,
+    key: &BuildKey,
+    observer: &dyn Observer,
+) -> Result<Manifest, IndexError> {
+    let scratch = loaded.scratch.clone();
+    let total = loaded.rows.operations.len() as u64 + PASSES * loaded.rows.rows.len() as u64;
+    let mut steps = Steps::new(observer, total, loaded.events);
+    steps.advance(0)?;
+    let mut operations = std::mem::replace(&mut loaded.rows.operations, MappedVec::new(&scratch)?);
+    if !loaded.rows.sorted {
+        operations = sort_by_time(operations, &scratch)?;
+    }
+
+    let bucket_width_us = ((loaded.end_us - loaded.start_us) / BUCKETS).max(1);
+    let source = Source {
+        rows: loaded.rows.rows.as_slice(),
+        operations: operations.as_slice(),
+        dense: &loaded.backtraces.dense,
+        backtraces: loaded.backtraces.lists.len(),
+        bucket_width_us,
+    };
+    let mut order = MappedVec::new(&scratch)?;
+    let mut summaries = store.summaries().writer(key)?;
+    let mut replayed = replay(&source, &mut order, &mut *summaries, &mut steps)?;
+    drop(operations);
+
+    let mut manifest = manifest_of(&loaded, &replayed);
+    manifest.bucket_width_us = bucket_width_us;
+    manifest.defects.extend(symbols.defects.sentences());
+    for culled in &loaded.culled {
+        let backtrace = loaded.backtraces.dense[culled.backtrace as usize];
+        culled.fold_into(&mut replayed.summaries[backtrace as usize]);
+    }
+
+    let chains = number_chains(loaded.rows.rows.as_mut_slice());
+    let rows = OrderedRows { rows: loaded.rows.rows.as_slice(), order: order.as_slice() };
+    let mut segment = SegmentWriter::create(&scratch)?;
+    write_columns(&mut segment, &rows, &loaded.backtraces.dense, &mut steps)?;
+    write_chains(&mut segment, &scratch, chains, rows.rows, rows.order)?;
+    manifest.max_depth = write_stacks(&mut segment, &loaded.backtraces, symbols, &replayed.summaries)?;
+    store.segments().put(key, segment.finish()?)?;
+
+    write_rest(&mut *summaries, &encode_manifest(&manifest), &replayed.summaries, &replayed.buckets)?;
+    summaries.finish()?;
+    Ok(manifest)
+}
+
+/// Before the culled allocations are added: they count for their backtraces alone.
+fn manifest_of(loaded: &Loaded, replayed: &Replayed) -> Manifest {
+    let header = &loaded.header;
+    let sum = |of: fn(&crate::model::BacktraceSummary) -> u64| replayed.summaries.iter().map(of).sum();
+    Manifest {
+        layout_version: LAYOUT_VERSION,
+        norm_version: NORM_VERSION,
+        data_id: header.id.to_string(),
+        executable: text(&header.executable, TEXT_MAX),
+        cmdline: arguments(&header.cmdline),
+        architecture: text(header.arch.as_bytes(), ARCHITECTURE_MAX),
+        pointer_size: header.pointer_size,
+        pid: header.pid,
+        start_us: loaded.start_us,
+        end_us: loaded.end_us,
+        labels: loaded.labels.clone(),
+        events: loaded.events,
+        allocations: sum(|summary| summary.rows),
+        allocated_bytes: sum(|summary| summary.allocated_bytes),
+        freed_bytes: sum(|summary| summary.freed_bytes),
+        leaked_count: sum(|summary| summary.leaked_count),
+        leaked_bytes: sum(|summary| summary.leaked_bytes),
+        peak_bytes: replayed.peak_bytes,
+        peak_at_us: replayed.peak_at_us.unwrap_or(loaded.start_us),
+        backtraces: loaded.backtraces.lists.len(),
+        defects: loaded.defects.clone(),
+        ..Manifest::default()
+    }
+}
+
+fn text(bytes: &[u8], len_max: usize) -> String {
+    String::from_utf8_lossy(&bytes[..bytes.len().min(len_max)]).into_owned()
+}
+
+/// Arguments as `/proc/self/cmdline` has them: each ended by a NUL.
+fn arguments(cmdline: &[u8]) -> Vec<String> {
+    let shown = &cmdline[..cmdline.len().min(ARGUMENTS_MAX)];
+    let shown = shown.strip_suffix(&[0]).unwrap_or(shown);
+    if shown.is_empty() {
+        return Vec::new();
+    }
+    shown.split(|&byte| byte == 0).map(|argument| text(argument, ARGUMENTS_MAX)).collect()
+}

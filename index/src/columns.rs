@@ -1,0 +1,170 @@
+//! The sections of one segment, opened and checked together.
+
+use std::ops::Range;
+
+use bytehound_store::{Column, Segment};
+use bytemuck::Pod;
+
+use crate::IndexError;
+use crate::layout::{FrameRecord, NONE, StackKeys, Zone, section};
+use crate::model::BacktraceId;
+
+/// All sections of a segment. Whoever holds one knows that every checksum was right and the lengths agree.
+pub(crate) struct Columns<'a> {
+    pub(crate) birth: Column<'a, u64>,
+    pub(crate) death: Column<'a, u64>,
+    pub(crate) size: Column<'a, u64>,
+    pub(crate) extra: Column<'a, u32>,
+    pub(crate) address: Column<'a, u64>,
+    pub(crate) backtrace: Column<'a, u32>,
+    pub(crate) thread: Column<'a, u32>,
+    pub(crate) flags: Column<'a, u8>,
+    pub(crate) marker: Column<'a, u32>,
+    pub(crate) id: Column<'a, u32>,
+    pub(crate) chain: Column<'a, u32>,
+    pub(crate) death_backtrace: Column<'a, u32>,
+    pub(crate) death_thread: Column<'a, u32>,
+    pub(crate) zones: &'a [Zone],
+    chain_offsets: &'a [u32],
+    chain_rows: &'a [u32],
+    backtrace_offsets: &'a [u32],
+    /// Streamed when written, and so folded when all are the same frame.
+    backtrace_frames: Column<'a, u32>,
+    pub(crate) frames: &'a [FrameRecord],
+    pub(crate) stack_keys: &'a [StackKeys],
+    string_offsets: &'a [u64],
+    string_bytes: &'a [u8],
+}
+
+impl<'a> Columns<'a> {
+    pub(crate) fn of(segment: &'a Segment) -> Result<Self, IndexError> {
+        let columns = Self {
+            birth: segment.column(section::BIRTH)?,
+            death: segment.column(section::DEATH)?,
+            size: segment.column(section::SIZE)?,
+            extra: segment.column(section::EXTRA)?,
+            address: segment.column(section::ADDRESS)?,
+            backtrace: segment.column(section::BACKTRACE)?,
+            thread: segment.column(section::THREAD)?,
+            flags: segment.column(section::FLAGS)?,
+            marker: segment.column(section::MARKER)?,
+            id: segment.column(section::ID)?,
+            chain: segment.column(section::CHAIN)?,
+            death_backtrace: segment.column(section::DEATH_BACKTRACE)?,
+            death_thread: segment.column(section::DEATH_THREAD)?,
+            zones: segment.slice(section::ZONES)?,
+            chain_offsets: segment.slice(section::CHAIN_OFFSETS)?,
+            chain_rows: segment.slice(section::CHAIN_ROWS)?,
+            backtrace_offsets: segment.slice(section::BACKTRACE_OFFSETS)?,
+            backtrace_frames: segment.column(section::BACKTRACE_FRAMES)?,
+            frames: segment.slice(section::FRAMES)?,
+            stack_keys: segment.slice(section::STACK_KEYS)?,
+            string_offsets: segment.slice(section::STRING_OFFSETS)?,
+            string_bytes: segment.slice(section::STRING_BYTES)?,
+        };
+        columns.check_lengths()?;
+        Ok(columns)
+    }
+
+    pub(crate) fn row_count(&self) -> u32 {
+        self.birth.len() as u32
+    }
+
+    pub(crate) fn backtrace_count(&self) -> u32 {
+        ends(self.backtrace_offsets) as u32
+    }
+
+    pub(crate) fn chain_count(&self) -> usize {
+        ends(self.chain_offsets)
+    }
+
+    /// The rows of a chain, first to last.
+    pub(crate) fn chain(&self, index: usize) -> &'a [u32] {
+        self.chain_rows.get(part_range(self.chain_offsets, index)).unwrap_or_default()
+    }
+
+    /// The chain that a row belongs to, unless it is alone.
+    pub(crate) fn chain_of(&self, row: u32) -> Option<&'a [u32]> {
+        let chain = self.chain.at(row as usize);
+        (chain != NONE).then(|| self.chain(chain as usize))
+    }
+
+    /// The frames of a backtrace, outermost first, as indexes.
+    pub(crate) fn frames_of(&self, backtrace: BacktraceId) -> Column<'a, u32> {
+        let range = part_range(self.backtrace_offsets, backtrace.0 as usize);
+        let exists = range.start <= range.end && range.end <= self.backtrace_frames.len();
+        self.backtrace_frames.part(if exists { range } else { 0..0 })
+    }
+
+    pub(crate) fn string_count(&self) -> usize {
+        ends(self.string_offsets)
+    }
+
+    pub(crate) fn string(&self, index: u32) -> Option<&'a str> {
+        let at = index as usize;
+        let range = *self.string_offsets.get(at)? as usize..*self.string_offsets.get(at + 1)? as usize;
+        std::str::from_utf8(self.string_bytes.get(range)?).ok()
+    }
+
+    /// Rows born in `from..=to`: they lie together.
+    pub(crate) fn born(&self, from: u64, to: u64) -> Range<u32> {
+        let start = self.partition_by_birth(|birth| birth < from);
+        start..self.partition_by_birth(|birth| birth <= to).max(start)
+    }
+
+    fn partition_by_birth(&self, before: impl Fn(u64) -> bool) -> u32 {
+        let count = match &self.birth {
+            Column::Values(births) => births.partition_point(|birth| before(*birth)),
+            Column::Constant { value, len } => {
+                if before(*value) {
+                    *len
+                } else {
+                    0
+                }
+            }
+        };
+        count as u32
+    }
+
+    fn check_lengths(&self) -> Result<(), IndexError> {
+        let rows = self.birth.len();
+        same_length(&self.death, rows, section::DEATH)?;
+        same_length(&self.size, rows, section::SIZE)?;
+        same_length(&self.extra, rows, section::EXTRA)?;
+        same_length(&self.address, rows, section::ADDRESS)?;
+        same_length(&self.backtrace, rows, section::BACKTRACE)?;
+        same_length(&self.thread, rows, section::THREAD)?;
+        same_length(&self.flags, rows, section::FLAGS)?;
+        same_length(&self.marker, rows, section::MARKER)?;
+        same_length(&self.id, rows, section::ID)?;
+        same_length(&self.chain, rows, section::CHAIN)?;
+        same_length(&self.death_backtrace, rows, section::DEATH_BACKTRACE)?;
+        same_length(&self.death_thread, rows, section::DEATH_THREAD)?;
+        let blocks = rows.div_ceil(crate::layout::BLOCK_ROWS);
+        agree(u32::try_from(rows).is_ok(), section::BIRTH)?;
+        agree(self.zones.len() == blocks, section::ZONES)?;
+        agree(self.stack_keys.len() == self.backtrace_count() as usize, section::STACK_KEYS)
+    }
+}
+
+fn same_length<T: Pod>(column: &Column<'_, T>, rows: usize, name: &str) -> Result<(), IndexError> {
+    agree(column.len() == rows, name)
+}
+
+fn agree(holds: bool, name: &str) -> Result<(), IndexError> {
+    let what = || format!("section `{name}` has another length than the rest");
+    if holds { Ok(()) } else { Err(IndexError::Damaged { what: what() }) }
+}
+
+/// How many parts a list of offsets delimits.
+fn ends<T>(offsets: &[T]) -> usize {
+    offsets.len().saturating_sub(1)
+}
+
+/// Where part `index` lies; empty when there is no such part.
+fn part_range(offsets: &[u32], index: usize) -> Range<usize> {
+    match offsets.get(index..).unwrap_or_default() {
+        [start, end, ..] => *start as usize..*end as usize,
+        _ => 0..0,
+    }
+}

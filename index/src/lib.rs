@@ -1,0 +1,52 @@
+//! Both directions of the index, as plain synchronous code: *building* (events → matched rows → columns, summaries keyed
+//! by backtrace, time buckets, stack keys) and *asking* (selections as data, the planner over buckets, summaries and
+//! columns; the comparison of runs).
+//!
+//! A [`Profile`] is asked: a [`Selection`] says which allocations are meant, and the profile answers with the rows
+//! themselves ([`RowSet`]), with sums per backtrace ([`Group`]) or over time ([`Timeline`]). Selections are data and do
+//! nothing until a profile is asked; every planned answer is the answer of a scan over all rows. Whatever may take long
+//! takes a [`Cancel`].
+
+mod allocation;
+mod backtrace_set;
+mod bit_set;
+mod cache;
+mod cancel;
+mod columns;
+mod compare;
+mod error;
+mod evaluate;
+mod frame;
+mod groups;
+pub mod layout;
+mod model;
+mod pattern;
+mod plan;
+mod predicate;
+mod profile;
+mod row_set;
+mod selection;
+mod span;
+mod timeline;
+
+pub mod build;
+mod keys;
+pub mod summary_tables;
+
+pub use allocation::{Allocation, Chain};
+pub use backtrace_set::BacktraceSet;
+pub use cancel::Cancel;
+pub use compare::{
+    CompareOptions, Comparison, ComparisonRow, Metric, Metrics, Representative, Run, Side, StackLevel,
+    compare, compare_selections,
+};
+pub use error::IndexError;
+pub use frame::{Backtrace, Frame};
+pub use groups::Group;
+pub use model::{BacktraceId, BacktraceSummary, Cell, FrameId, Manifest, Row, TimeBucket};
+pub use pattern::Pattern;
+pub use predicate::{Bound, Predicate, Share};
+pub use profile::Profile;
+pub use row_set::RowSet;
+pub use selection::Selection;
+pub use timeline::{CompatibleTimeline, Grid, Timeline};

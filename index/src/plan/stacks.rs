@@ -1,0 +1,116 @@
+//! Predicates that a backtrace fulfils or not, whatever its rows: answered once a backtrace, regular expressions once a
+//! distinct name.
+
+use bytehound_store::Column;
+use rayon::prelude::*;
+
+use super::conditions::instants;
+use crate::bit_set::BitSet;
+use crate::columns::Columns;
+use crate::layout::{FrameRecord, NONE};
+use crate::model::{BacktraceId, BacktraceSummary};
+use crate::span::Span;
+use crate::{BacktraceSet, IndexError, Pattern, Predicate, Profile};
+
+/// The backtraces that fulfil `predicate`, which is one of these.
+pub(super) fn matching(profile: &Profile, predicate: &Predicate) -> Result<BitSet, IndexError> {
+    let columns = profile.columns();
+    let group = |holds: &dyn Fn(&BacktraceSummary) -> bool| groups(profile, holds);
+    match predicate {
+        Predicate::Backtraces(set) => Ok(members(columns, set)),
+        Predicate::NotBacktraces(set) => Ok(complement(&members(columns, set))),
+        Predicate::BacktraceLength(bound) => {
+            let span = Span::from(*bound);
+            Ok(backtraces(columns, |frames| span.contains(frames.len() as u64)))
+        }
+        Predicate::PassingThroughFunction(pattern) => Ok(passing(columns, &functions(columns, pattern))),
+        Predicate::NotPassingThroughFunction(pattern) => {
+            Ok(complement(&passing(columns, &functions(columns, pattern))))
+        }
+        Predicate::PassingThroughSource(pattern) => Ok(passing(columns, &sources(columns, pattern))),
+        Predicate::NotPassingThroughSource(pattern) => {
+            Ok(complement(&passing(columns, &sources(columns, pattern))))
+        }
+        Predicate::PassingThroughFrame { function, source } => {
+            let mut frames = functions(columns, function);
+            frames.intersect(&sources(columns, source));
+            Ok(passing(columns, &frames))
+        }
+        Predicate::GroupAllocations(bound) => group(&|summary| Span::from(*bound).contains(summary.rows)),
+        Predicate::GroupInterval(bound) => {
+            group(&|summary| Span::from(*bound).contains(summary.last_us.saturating_sub(summary.first_us)))
+        }
+        Predicate::GroupLeaked(bound) => group(&|summary| Span::from(*bound).contains(leaked(summary))),
+        Predicate::GroupLeakedShareAtLeast(share) => {
+            group(&|summary| leaked(summary) >= share.of(summary.allocated_count))
+        }
+        Predicate::GroupLeakedShareAtMost(share) => {
+            group(&|summary| leaked(summary) <= share.of(summary.allocated_count))
+        }
+        Predicate::GroupPeakAt(bound) => {
+            let span = instants(*bound, profile.manifest().start_us);
+            group(&|summary| span.contains(summary.own_peak_at_us))
+        }
+        _ => Ok(BitSet::of(columns.backtrace_count() as usize, |_| true)),
+    }
+}
+
+/// The members of `set` that exist.
+pub(super) fn members(columns: &Columns<'_>, set: &BacktraceSet) -> BitSet {
+    let mut members = BitSet::empty(columns.backtrace_count() as usize);
+    set.iter().for_each(|id| members.insert(id.0 as usize));
+    members
+}
+
+/// Groups that fulfil `holds`; any such question also wants the group's peak to lie within the run.
+fn groups(profile: &Profile, holds: &dyn Fn(&BacktraceSummary) -> bool) -> Result<BitSet, IndexError> {
+    let run = profile.manifest().start_us..=profile.manifest().end_us;
+    let summaries = profile.summaries()?;
+    Ok(BitSet::of(profile.columns().backtrace_count() as usize, |backtrace| {
+        let summary = summaries.get(backtrace);
+        summary.is_some_and(|summary| run.contains(&summary.own_peak_at_us) && holds(summary))
+    }))
+}
+
+fn leaked(summary: &BacktraceSummary) -> u64 {
+    summary.allocated_count.saturating_sub(summary.freed_count)
+}
+
+fn complement(set: &BitSet) -> BitSet {
+    BitSet::of(set.bound(), |number| !set.contains(number))
+}
+
+/// Frames whose function matches.
+fn functions(columns: &Columns<'_>, pattern: &Pattern) -> BitSet {
+    frames_named(
+        columns,
+        pattern,
+        |frame| if frame.function == NONE { frame.raw_function } else { frame.function },
+    )
+}
+
+/// Frames whose source file matches.
+fn sources(columns: &Columns<'_>, pattern: &Pattern) -> BitSet {
+    frames_named(columns, pattern, |frame| frame.source)
+}
+
+fn frames_named(columns: &Columns<'_>, pattern: &Pattern, name: impl Fn(&FrameRecord) -> u32) -> BitSet {
+    let mut used = BitSet::empty(columns.string_count());
+    columns.frames.iter().for_each(|frame| used.insert(name(frame) as usize));
+    let names: Vec<usize> = used.iter().collect();
+    let is_match = |name: &usize| columns.string(*name as u32).is_some_and(|text| pattern.is_match(text));
+    let found: Vec<usize> = names.into_par_iter().filter(is_match).collect();
+    let mut matching = BitSet::empty(columns.string_count());
+    found.into_iter().for_each(|name| matching.insert(name));
+    BitSet::of(columns.frames.len(), |frame| matching.contains(name(&columns.frames[frame]) as usize))
+}
+
+/// Backtraces with at least one of `frames`.
+fn passing(columns: &Columns<'_>, frames: &BitSet) -> BitSet {
+    backtraces(columns, |stack| stack.iter(0..stack.len()).any(|frame| frames.contains(frame as usize)))
+}
+
+fn backtraces(columns: &Columns<'_>, holds: impl Fn(Column<'_, u32>) -> bool) -> BitSet {
+    let count = columns.backtrace_count() as usize;
+    BitSet::of(count, |backtrace| holds(columns.frames_of(BacktraceId(backtrace as u32))))
+}

@@ -1,0 +1,267 @@
+//! A finished profile, ready to be asked.
+
+use std::sync::{Arc, OnceLock};
+
+use bytehound_store::{BuildKey, ProfileId, ProfileRecord, ProfileState, Segment, Store};
+
+use crate::build::decode_manifest;
+use crate::cache::Cache;
+use crate::columns::Columns;
+use crate::evaluate::{conjunction, evaluate, explain};
+use crate::layout::{LAYOUT_VERSION, StackKeys};
+use crate::plan::Plan;
+use crate::selection::Digest;
+use crate::summary_tables::{read_buckets, read_manifest, read_summaries};
+use crate::{
+    Allocation, Backtrace, BacktraceId, BacktraceSummary, Cancel, Group, IndexError, Manifest, Row, RowSet,
+    Selection, TimeBucket, groups,
+};
+
+/// Evaluated selections kept by a profile may take this much.
+const ROW_SETS_BYTES_MAX: usize = 64 << 20;
+/// And groupings this much.
+const GROUPS_BYTES_MAX: usize = 32 << 20;
+
+/// One profile whose index is complete: its columns, mapped, and its summaries, read when first needed.
+///
+/// Every section of the segment is checked against its checksum when the profile is opened, so that reading single
+/// allocations cannot fail later. Nothing in it changes; what it keeps are answers already given, within bounds.
+pub struct Profile {
+    key: BuildKey,
+    manifest: Manifest,
+    store: Store,
+    segment: OpenSegment,
+    summaries: OnceLock<Vec<BacktraceSummary>>,
+    buckets: OnceLock<Arc<[TimeBucket]>>,
+    row_sets: Cache<RowSet>,
+    groups: Cache<[Group]>,
+}
+
+self_cell::self_cell!(
+    struct OpenSegment {
+        owner: Arc<Segment>,
+        #[covariant]
+        dependent: Columns,
+    }
+);
+
+impl Profile {
+    /// The profile as it was last published.
+    ///
+    /// # Errors
+    /// [`IndexError::NotReady`] when it has no finished index; [`IndexError::Version`] when that is of another version
+    /// and must be built again; else whatever the store says.
+    pub fn open(store: &Store, id: &ProfileId) -> Result<Arc<Self>, IndexError> {
+        let record =
+            store.catalog().get(id)?.ok_or_else(|| not_ready(id, "it does not exist; upload it first"))?;
+        let key = record.ready_build().ok_or_else(|| not_ready(id, &state(&record)))?;
+        let manifest = match &record.summary {
+            Some(bytes) => decode_manifest(bytes)?,
+            None => read_manifest(store.summaries().open(&key)?.as_ref())?,
+        };
+        Self::open_build(store, &key, manifest)
+    }
+
+    /// One build of a profile, published or not.
+    ///
+    /// # Errors
+    /// As [`Profile::open`].
+    pub fn open_build(store: &Store, key: &BuildKey, manifest: Manifest) -> Result<Arc<Self>, IndexError> {
+        if manifest.layout_version != LAYOUT_VERSION {
+            return Err(IndexError::Version {
+                profile: key.profile.to_string(),
+                found: manifest.layout_version,
+                expected: LAYOUT_VERSION,
+            });
+        }
+        let segment = OpenSegment::try_new(store.segments().open(key)?, |segment| Columns::of(segment))?;
+        Ok(Arc::new(Self {
+            key: key.clone(),
+            manifest,
+            store: store.clone(),
+            segment,
+            summaries: OnceLock::new(),
+            buckets: OnceLock::new(),
+            row_sets: Cache::new(ROW_SETS_BYTES_MAX),
+            groups: Cache::new(GROUPS_BYTES_MAX),
+        }))
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> &ProfileId {
+        &self.key.profile
+    }
+
+    /// What is said of it as a whole.
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// How many allocations it has.
+    #[must_use]
+    pub fn row_count(&self) -> u32 {
+        self.columns().row_count()
+    }
+
+    /// How many backtraces it has.
+    #[must_use]
+    pub fn backtrace_count(&self) -> u32 {
+        self.columns().backtrace_count()
+    }
+
+    /// One allocation.
+    ///
+    /// # Panics
+    /// When `row` is not below [`Profile::row_count`].
+    #[must_use]
+    pub fn allocation(&self, row: Row) -> Allocation {
+        Allocation::of(self.columns(), row)
+    }
+
+    /// The size alone, for sorting many.
+    ///
+    /// # Panics
+    /// As [`Profile::allocation`].
+    #[must_use]
+    pub fn size(&self, row: Row) -> u64 {
+        self.columns().size.at(row.0 as usize)
+    }
+
+    /// The address alone, for sorting many.
+    ///
+    /// # Panics
+    /// As [`Profile::allocation`].
+    #[must_use]
+    pub fn address(&self, row: Row) -> u64 {
+        self.columns().address.at(row.0 as usize)
+    }
+
+    /// One backtrace; without frames if there is no such.
+    #[must_use]
+    pub fn backtrace(&self, id: BacktraceId) -> Backtrace<'_> {
+        Backtrace::of(self.columns(), id)
+    }
+
+    /// The content hashes of one backtrace.
+    #[must_use]
+    pub fn stack_keys(&self, id: BacktraceId) -> Option<&StackKeys> {
+        self.columns().stack_keys.get(id.0 as usize)
+    }
+
+    /// What is known of every backtrace, by its id. Read once, then kept.
+    ///
+    /// # Errors
+    /// When the summaries are lost: index the profile again.
+    pub fn summaries(&self) -> Result<&[BacktraceSummary], IndexError> {
+        if let Some(summaries) = self.summaries.get() {
+            return Ok(summaries);
+        }
+        let reader = self.store.summaries().open(&self.key)?;
+        let summaries = read_summaries(reader.as_ref(), self.backtrace_count())?;
+        Ok(self.summaries.get_or_init(|| summaries))
+    }
+
+    /// What happened over time, in buckets of the manifest's width. Read once, then kept.
+    ///
+    /// # Errors
+    /// As [`Profile::summaries`].
+    pub fn buckets(&self) -> Result<Arc<[TimeBucket]>, IndexError> {
+        if let Some(buckets) = self.buckets.get() {
+            return Ok(Arc::clone(buckets));
+        }
+        let reader = self.store.summaries().open(&self.key)?;
+        let buckets = read_buckets(reader.as_ref())?.into();
+        Ok(Arc::clone(self.buckets.get_or_init(|| buckets)))
+    }
+
+    /// The allocations of a selection. Asked again, it is answered from memory.
+    ///
+    /// # Errors
+    /// [`IndexError::Cancelled`] or [`IndexError::Deadline`] through `cancel`; else as [`Profile::summaries`], which
+    /// conditions on groups need.
+    pub fn rows(&self, selection: &Selection, cancel: &Cancel) -> Result<Arc<RowSet>, IndexError> {
+        evaluate(self, selection, cancel)
+    }
+
+    /// How many allocations a selection has; where summaries tell, without looking at rows.
+    ///
+    /// # Errors
+    /// As [`Profile::rows`].
+    pub fn count(&self, selection: &Selection, cancel: &Cancel) -> Result<u64, IndexError> {
+        cancel.check()?;
+        let known = match conjunction(selection, |_| false) {
+            (Selection::All, predicates) if predicates.is_empty() => Some(u64::from(self.row_count())),
+            (Selection::All, predicates) => Plan::new(self, &predicates, cancel)?.count(self)?,
+            _ => None,
+        };
+        known.map_or_else(|| Ok(self.rows(selection, cancel)?.len()), Ok)
+    }
+
+    /// The allocations of a selection, summed up by backtrace; ascending. Asked again, it is answered from memory.
+    ///
+    /// # Errors
+    /// As [`Profile::rows`].
+    pub fn groups(&self, selection: &Selection, cancel: &Cancel) -> Result<Arc<[Group]>, IndexError> {
+        let digest = selection.digests().of(selection);
+        if let Some(groups) = self.groups.get(&digest) {
+            return Ok(groups);
+        }
+        let groups: Arc<[Group]> = match selection {
+            Selection::All => groups::of_summaries(self.summaries()?).into(),
+            _ => self.groups_of(self.rows(selection, cancel)?.as_ref(), cancel)?.into(),
+        };
+        self.groups.put(digest, Arc::clone(&groups), size_of_val(&*groups));
+        Ok(groups)
+    }
+
+    /// Any allocations, summed up by backtrace; ascending.
+    ///
+    /// # Errors
+    /// [`IndexError::Cancelled`] or [`IndexError::Deadline`].
+    pub fn groups_of(&self, rows: &RowSet, cancel: &Cancel) -> Result<Vec<Group>, IndexError> {
+        groups::of_rows(self.columns(), rows, cancel)
+    }
+
+    /// How a selection would be evaluated, for people: one line a step.
+    ///
+    /// # Errors
+    /// As [`Profile::summaries`].
+    pub fn explain(&self, selection: &Selection) -> Result<String, IndexError> {
+        explain(self, selection)
+    }
+
+    pub(crate) fn columns(&self) -> &Columns<'_> {
+        self.segment.borrow_dependent()
+    }
+
+    pub(crate) fn kept_rows(&self, digest: &Digest) -> Option<Arc<RowSet>> {
+        self.row_sets.get(digest)
+    }
+
+    pub(crate) fn keep_rows(&self, digest: Digest, rows: &Arc<RowSet>) {
+        self.row_sets.put(digest, Arc::clone(rows), rows.memory_bytes());
+    }
+}
+
+impl std::fmt::Debug for Profile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Profile")
+            .field("key", &self.key)
+            .field("rows", &self.row_count())
+            .finish_non_exhaustive()
+    }
+}
+
+fn not_ready(id: &ProfileId, state: &str) -> IndexError {
+    IndexError::NotReady { profile: id.to_string(), state: state.to_owned() }
+}
+
+fn state(record: &ProfileRecord) -> String {
+    match &record.state {
+        ProfileState::Indexing => "it is being indexed; ask again later".to_owned(),
+        ProfileState::Failed { reason } => format!("indexing failed ({reason})"),
+        _ => "it has not been indexed yet".to_owned(),
+    }
+}

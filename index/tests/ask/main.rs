@@ -1,0 +1,15 @@
+//! Questions to finished profiles: every planned answer against one that looks at each row, and against those of 0.11.
+
+#[path = "../build/capture.rs"]
+#[expect(dead_code, reason = "only what these tests write")]
+mod capture;
+mod comparisons;
+mod golden;
+mod large;
+mod naive;
+mod opening;
+mod profiles;
+mod questions;
+mod row_sets;
+mod selections;
+mod timelines;

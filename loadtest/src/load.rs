@@ -1,0 +1,156 @@
+//! Applying the load: clients that send what is due, and note how it went.
+
+use crate::answers::{FirstAnswers, Verdict};
+use crate::client::Client;
+use crate::requests::Mix;
+use crate::report::Measured;
+use crate::schedule::Schedule;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How much load.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Load {
+    /// Requests that may be under way at once.
+    pub(crate) clients: usize,
+    pub(crate) schedule: Schedule,
+    /// No request is sent later.
+    pub(crate) time_limit: Duration,
+}
+
+/// Sends all requests, and gives what was measured.
+pub(crate) fn apply(client: &Client, mix: &Mix, load: &Load) -> Measured {
+    let run = Run {
+        client,
+        mix,
+        load,
+        first: FirstAnswers::of(mix.requests().len()),
+        next: AtomicUsize::new(0),
+        start: Instant::now(),
+    };
+    let mut measured = thread::scope(|scope| {
+        let clients: Vec<_> = (0..load.clients).map(|_| scope.spawn(|| run.send_what_is_due())).collect();
+        let mut total = Measured::default();
+        for client in clients {
+            match client.join() {
+                Ok(measured) => total.merge(measured),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        total
+    });
+    measured.finish(load.schedule.requests(), run.start.elapsed());
+    measured
+}
+
+struct Run<'a> {
+    client: &'a Client,
+    mix: &'a Mix,
+    load: &'a Load,
+    first: FirstAnswers,
+    next: AtomicUsize,
+    start: Instant,
+}
+
+impl Run<'_> {
+    /// The life of one client: takes the next request, waits until it is due, sends it.
+    fn send_what_is_due(&self) -> Measured {
+        let mut measured = Measured::default();
+        while self.start.elapsed() < self.load.time_limit {
+            let number = self.next.fetch_add(1, Ordering::Relaxed);
+            let Some(due) = self.load.schedule.due(number).filter(|due| *due < self.load.time_limit) else { break };
+            thread::sleep(due.saturating_sub(self.start.elapsed()));
+            self.send(number, due, &mut measured);
+        }
+        measured
+    }
+
+    /// The latency counts from when the request was due, however late a client was free to send it.
+    fn send(&self, number: usize, due: Duration, measured: &mut Measured) {
+        let at = self.mix.at(number);
+        let request = &self.mix.requests()[at];
+        let answer = self.client.call(&request.path, request.call());
+        let latency = self.start.elapsed().saturating_sub(due);
+        let verdict = match answer {
+            Ok(answer) => self.first.judge(at, request, answer),
+            Err(error) => Verdict::Failed(format!("{error:#}")),
+        };
+        measured.record(request, latency, verdict);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake_server::FakeServer;
+    use crate::requests::Kind;
+
+    fn good(line: &str) -> (u16, String) {
+        match line.starts_with("POST /script") {
+            true => (200, r#"{"status":"ok","elapsed":1,"output":[]}"#.into()),
+            false => (200, "{}".into()),
+        }
+    }
+
+    fn measure(server: &FakeServer, clients: usize, requests: usize, rate: u32) -> Measured {
+        let load = Load { clients, schedule: Schedule::new(requests, rate), time_limit: Duration::from_secs(60) };
+        apply(&server.client(), &Mix::over(&["p_a".to_owned()]), &load)
+    }
+
+    #[test]
+    fn every_request_is_sent_once_and_counted_by_kind() {
+        let server = FakeServer::start(|line, _| good(line));
+        let measured = measure(&server, 4, 100, 10_000);
+        for kind in Kind::ALL {
+            assert_eq!(measured.count(kind), 20, "{kind:?}");
+        }
+        assert!(measured.is_good());
+        assert_eq!(server.requests(), 100);
+    }
+
+    #[test]
+    fn one_wrong_answer_among_many_is_found() {
+        let lists = AtomicUsize::new(0);
+        let server = FakeServer::start(move |line, _| match line {
+            "GET /list HTTP/1.1" if lists.fetch_add(1, Ordering::SeqCst) == 7 => (200, "[]".into()),
+            line => good(line),
+        });
+        assert!(!measure(&server, 1, 100, 10_000).is_good());
+    }
+
+    #[test]
+    fn a_server_that_is_gone_is_a_failure() {
+        let server = FakeServer::start(|line, _| good(line));
+        let client = server.client();
+        drop(server);
+        let load = Load { clients: 1, schedule: Schedule::new(3, 10_000), time_limit: Duration::from_secs(60) };
+        assert!(!apply(&client, &Mix::over(&["p_a".to_owned()]), &load).is_good());
+    }
+
+    #[test]
+    fn requests_behind_a_stall_count_how_long_they_waited() {
+        let stall = Duration::from_millis(300);
+        let lists = AtomicUsize::new(0);
+        let server = FakeServer::start(move |line, _| {
+            if line == "GET /list HTTP/1.1" && lists.fetch_add(1, Ordering::SeqCst) == 0 {
+                thread::sleep(stall);
+            }
+            good(line)
+        });
+        let measured = measure(&server, 1, 20, 1000);
+        // Only the first list stalls; but all others were due within 20 ms of it, and had to wait for its end.
+        for kind in Kind::ALL {
+            assert!(measured.percentile(kind, 50.0) >= stall - Duration::from_millis(30), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn what_the_time_limit_leaves_over_counts_against_the_server() {
+        let server = FakeServer::start(|line, _| good(line));
+        let load = Load { clients: 2, schedule: Schedule::new(1000, 100), time_limit: Duration::from_millis(100) };
+        let measured = apply(&server.client(), &Mix::over(&["p_a".to_owned()]), &load);
+        assert!(measured.left_over() >= 990, "{}", measured.left_over());
+        assert!(!measured.is_good());
+    }
+}

@@ -1,0 +1,220 @@
+//! x86_64 with the System V calling convention.
+#![expect(unsafe_code, reason = "system calls, thread-local storage and hook entries are assembly")]
+
+use core::arch::{asm, global_asm};
+use core::ffi::c_void;
+use core::sync::atomic::{AtomicU32, AtomicUsize};
+
+/// Name of this processor in a capture's header.
+pub(crate) const NAME: &str = "x86_64";
+
+/// The registers that unwinding rules are allowed to use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Registers {
+    /// Instruction pointer.
+    pub(crate) ip: u64,
+    /// Stack pointer.
+    pub(crate) sp: u64,
+    /// Frame pointer.
+    pub(crate) bp: u64,
+    /// `rbx`: the one other register that compilers address frames with.
+    pub(crate) bx: u64,
+}
+
+/// DWARF numbers of [`Registers`].
+pub(crate) mod dwarf {
+    pub(crate) const BX: u16 = 3;
+    pub(crate) const BP: u16 = 6;
+    pub(crate) const SP: u16 = 7;
+    pub(crate) const IP: u16 = 16;
+}
+
+/// This thread's state. It lies in the static thread-local block, so that reaching it calls nothing.
+#[repr(C)]
+pub(crate) struct ThreadLocal {
+    /// Not 0 while the thread is inside the library.
+    pub(crate) busy: AtomicU32,
+    /// Not 0 while the thread looks up the functions behind the hooks.
+    pub(crate) resolving: AtomicU32,
+    /// The thread's record: an address, or one of the special values of `thread`.
+    pub(crate) record: AtomicUsize,
+}
+
+global_asm!(
+    ".section .tbss,\"awT\",@nobits",
+    ".balign 16",
+    ".type bytehound_thread_local,@object",
+    ".size bytehound_thread_local,64",
+    ".hidden bytehound_thread_local",
+    "bytehound_thread_local:",
+    ".zero 64",
+    ".text",
+);
+
+const _: () = assert!(size_of::<ThreadLocal>() <= 64);
+
+/// The calling thread's state.
+///
+/// `std::thread_local!` would go through `__tls_get_addr`, which may call `malloc`: that is, us.
+#[inline(always)]
+pub(crate) fn thread_local() -> &'static ThreadLocal {
+    let address: *const ThreadLocal;
+    // SAFETY: initial-exec access to a symbol of this library; `fs:0` holds the thread pointer by the ABI.
+    unsafe {
+        asm!(
+            "mov {0}, qword ptr [rip + bytehound_thread_local@GOTTPOFF]",
+            "add {0}, qword ptr fs:[0]",
+            out(reg) address,
+            options(pure, nomem, nostack),
+        );
+    }
+    // SAFETY: the block is zeroed when the thread starts, lives as long as it, and holds only atomics.
+    unsafe { &*address }
+}
+
+/// A system call that leaves `errno` alone: the result is what the kernel says, negative for an error.
+///
+/// # Safety
+/// As the system call itself.
+#[inline(always)]
+pub(crate) unsafe fn syscall(number: i64, arguments: [usize; 6]) -> isize {
+    let [a, b, c, d, e, f] = arguments;
+    let result: isize;
+    // SAFETY: the caller vouches for the call; the kernel clobbers `rcx` and `r11` only.
+    unsafe {
+        asm!(
+            "syscall",
+            inlateout("rax") number as isize => result,
+            in("rdi") a, in("rsi") b, in("rdx") c, in("r10") d, in("r8") e, in("r9") f,
+            lateout("rcx") _, lateout("r11") _,
+            options(nostack),
+        );
+    }
+    result
+}
+
+/// Starts a thread that runs `entry(argument)` on `stack_top` with the thread pointer `tls`, and returns its id.
+///
+/// # Safety
+/// `stack_top` is 16-byte aligned and ends a writable stack that nobody else uses; `tls` points at a zeroed
+/// block that starts with its own address; `entry` never returns.
+pub(crate) unsafe fn clone_thread(
+    flags: usize,
+    stack_top: usize,
+    tls: usize,
+    entry: extern "C" fn(usize) -> !,
+    argument: usize,
+) -> isize {
+    let result: isize;
+    // SAFETY: the child runs on its own stack and leaves this block by calling `entry`, which does not return.
+    unsafe {
+        asm!(
+            "syscall",
+            "test rax, rax",
+            "jnz 2f",
+            "xor ebp, ebp",
+            "mov rdi, r12",
+            "call r13",
+            "ud2",
+            "2:",
+            inlateout("rax") libc::SYS_clone as isize => result,
+            in("rdi") flags, in("rsi") stack_top, in("rdx") 0usize, in("r10") 0usize, in("r8") tls,
+            in("r12") argument, in("r13") entry as usize,
+            lateout("rcx") _, lateout("r11") _,
+        );
+    }
+    result
+}
+
+/// The time stamp counter, read before any later store becomes visible.
+#[inline(always)]
+pub(crate) fn counter() -> u64 {
+    // SAFETY: every x86_64 has the instruction, and Linux leaves it to programs.
+    unsafe { core::arch::x86_64::_rdtsc() }
+}
+
+/// The time stamp counter, read after everything before it has happened.
+#[inline(always)]
+pub(crate) fn counter_after() -> u64 {
+    // SAFETY: SSE2 is part of x86_64.
+    unsafe { core::arch::x86_64::_mm_lfence() };
+    counter()
+}
+
+/// Whether the counter runs at one rate, whatever the processor does.
+pub(crate) fn counter_is_invariant() -> bool {
+    let highest = core::arch::x86_64::__cpuid(0x8000_0000).eax;
+    highest >= 0x8000_0007 && core::arch::x86_64::__cpuid(0x8000_0007).edx & (1 << 8) != 0
+}
+
+/// Defines an exported hook `$name` that calls `$entry` with its arguments and a `*const HookFrame` after them.
+///
+/// The entry is assembly because unwinding starts with the caller's registers, and because an address inside
+/// the exported function has to be the innermost one of every stack.
+macro_rules! hook_entry {
+    ($(#[$meta:meta])* $name:ident, 0, $entry:path) => { $crate::arch::hook_entry!(@ $(#[$meta])* $name, "rdi", $entry); };
+    ($(#[$meta:meta])* $name:ident, 1, $entry:path) => { $crate::arch::hook_entry!(@ $(#[$meta])* $name, "rsi", $entry); };
+    ($(#[$meta:meta])* $name:ident, 2, $entry:path) => { $crate::arch::hook_entry!(@ $(#[$meta])* $name, "rdx", $entry); };
+    ($(#[$meta:meta])* $name:ident, 3, $entry:path) => { $crate::arch::hook_entry!(@ $(#[$meta])* $name, "rcx", $entry); };
+    (@ $(#[$meta:meta])* $name:ident, $register:literal, $entry:path) => {
+        $(#[$meta])*
+        #[unsafe(naked)]
+        pub(crate) unsafe extern "C" fn $name() {
+            core::arch::naked_asm!(
+                $crate::arch::cfi!(start),
+                "push rbp",
+                ".cfi_adjust_cfa_offset 8",
+                ".cfi_rel_offset rbp, 0",
+                "push rbx",
+                ".cfi_adjust_cfa_offset 8",
+                ".cfi_rel_offset rbx, 0",
+                "sub rsp, 8",
+                ".cfi_adjust_cfa_offset 8",
+                // The call below stores the frame's first word: an address inside this function.
+                concat!("lea ", $register, ", [rsp - 8]"),
+                "call {entry}",
+                "add rsp, 8",
+                ".cfi_adjust_cfa_offset -8",
+                "pop rbx",
+                ".cfi_adjust_cfa_offset -8",
+                "pop rbp",
+                ".cfi_adjust_cfa_offset -8",
+                "ret",
+                $crate::arch::cfi!(end),
+                entry = sym $entry,
+            )
+        }
+    };
+}
+pub(crate) use hook_entry;
+
+/// The frame of unwind information around a hook: without unwinding panics the compiler writes none itself.
+#[cfg(panic = "abort")]
+macro_rules! cfi {
+    (start) => {
+        ".cfi_startproc"
+    };
+    (end) => {
+        ".cfi_endproc"
+    };
+}
+#[cfg(not(panic = "abort"))]
+macro_rules! cfi {
+    ($end:ident) => {
+        ""
+    };
+}
+pub(crate) use cfi;
+
+/// Bits that the GNU allocator keeps in the word before a block; none for another allocator's block.
+pub(crate) const CHUNK_FLAGS: u64 = 7;
+
+/// Reads the word before a block of the GNU allocator.
+///
+/// # Safety
+/// `block` came from that allocator and is not null.
+#[inline(always)]
+pub(crate) unsafe fn chunk_word(block: *const c_void) -> u64 {
+    // SAFETY: the allocator keeps the size of every block in the word before it.
+    unsafe { block.cast::<u64>().sub(1).read() }
+}

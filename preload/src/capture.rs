@@ -1,0 +1,264 @@
+//! What a hook does besides calling the real function: come in, note the event, go out.
+//!
+//! *Order.* A free is stamped before the block goes back to its allocator, an allocation after it came from
+//! there. So of two events at one address the stamps tell which came first, whichever threads they are of.
+#![expect(unsafe_code, reason = "the owner of a thread's record is the thread that is inside")]
+
+use core::ffi::c_void;
+use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use core::time::Duration;
+
+use crate::arch::{self, HookFrame, ThreadLocal};
+use crate::clock::{self, Tick};
+use crate::record::{self, Birth, Flags};
+use crate::ring::Pushed;
+use crate::stacks::StackId;
+use crate::thread::{self, Thread};
+use crate::{hooks, lifecycle, real, signal, sys};
+
+/// What the library does with what it sees. The order matters: hooks compare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u32)]
+pub(crate) enum Mode {
+    /// Nothing, for good: in a forked child, after the end, after an error. The kernel's zeroed page says this.
+    Silent = 0,
+    /// Nothing was set up yet.
+    New = 1,
+    /// Nothing, until the capture is started.
+    Idle = 2,
+    /// Only frees: the capture was stopped, and blocks that it knows must not look leaked.
+    Stopped = 3,
+    /// Everything.
+    Recording = 4,
+}
+
+/// Holds the mode until a page is there that forks do not inherit.
+static BEFORE: AtomicU32 = AtomicU32::new(Mode::New as u32);
+static MODE: AtomicPtr<AtomicU32> = AtomicPtr::new((&raw const BEFORE).cast_mut());
+
+#[inline(always)]
+fn mode_word() -> &'static AtomicU32 {
+    // SAFETY: points at `BEFORE` or at a page that is never unmapped.
+    unsafe { &*MODE.load(Ordering::Relaxed) }
+}
+
+/// The mode as a number, for comparing.
+#[inline(always)]
+fn mode() -> u32 {
+    mode_word().load(Ordering::Relaxed)
+}
+
+pub(crate) fn is(wanted: Mode) -> bool {
+    mode() == wanted as u32
+}
+
+/// Changes the mode, if it is `from`.
+pub(crate) fn change_mode(from: Mode, to: Mode) -> bool {
+    mode_word().compare_exchange(from as u32, to as u32, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+}
+
+/// Ends all recording.
+pub(crate) fn silence() {
+    mode_word().store(Mode::Silent as u32, Ordering::Release);
+}
+
+/// Moves the mode into a page that the kernel zeroes in forked children, which makes those silent.
+pub(crate) fn open(mode: Mode) {
+    let Ok(page) = sys::map_words(512) else { return };
+    let _ = sys::wipe_on_fork(page);
+    let Some(word) = page.first() else { return };
+    // SAFETY: half of a 64-bit atomic is a 32-bit atomic's memory; nobody uses the other half.
+    let word: &'static AtomicU32 = unsafe { &*word.as_ptr().cast::<AtomicU32>() };
+    word.store(mode as u32, Ordering::Relaxed);
+    MODE.store(core::ptr::from_ref(word).cast_mut(), Ordering::Release);
+}
+
+/// Says that this thread's record was given up: its last events go through a borrowed one.
+const RETIRED: usize = 1;
+
+/// A thread inside the library: further hooks that it runs meanwhile are not events.
+pub(crate) struct Inside {
+    local: &'static ThreadLocal,
+    thread: &'static Thread,
+    borrowed: bool,
+}
+
+/// Comes in if events of this kind are recorded: [`Mode::Recording`] for births, [`Mode::Stopped`] for deaths.
+#[inline(always)]
+pub(crate) fn enter(at_least: Mode) -> Option<Inside> {
+    if mode() < at_least as u32 {
+        return enter_new(at_least);
+    }
+    let local = arch::thread_local();
+    if local.busy.load(Ordering::Relaxed) != 0 {
+        return None;
+    }
+    local.busy.store(1, Ordering::Relaxed);
+    core::sync::atomic::compiler_fence(Ordering::SeqCst);
+    let record = local.record.load(Ordering::Relaxed);
+    let (thread, borrowed) = if record > RETIRED {
+        // SAFETY: a larger number is the address of this thread's record, which stays for good.
+        (unsafe { &*core::ptr::with_exposed_provenance::<Thread>(record) }, false)
+    } else {
+        attach(local, record)?
+    };
+    thread.begin();
+    Some(Inside { local, thread, borrowed })
+}
+
+#[cold]
+fn enter_new(at_least: Mode) -> Option<Inside> {
+    if !is(Mode::New) || arch::thread_local().busy.load(Ordering::Relaxed) != 0 {
+        return None;
+    }
+    lifecycle::initialise();
+    (mode() >= at_least as u32).then(|| enter(at_least)).flatten()
+}
+
+#[cold]
+fn attach(local: &'static ThreadLocal, record: usize) -> Option<(&'static Thread, bool)> {
+    let Some(thread) = thread::take() else {
+        local.busy.store(0, Ordering::Relaxed);
+        return None;
+    };
+    let borrowed = record == RETIRED;
+    if !borrowed {
+        local.record.store(core::ptr::from_ref(thread).expose_provenance(), Ordering::Relaxed);
+        lifecycle::watch_thread_end();
+    }
+    thread.begin();
+    push(thread, record::thread(clock::before(), sys::thread_id()));
+    thread.end();
+    lifecycle::ensure_writer();
+    Some((thread, borrowed))
+}
+
+/// Gives the calling thread's record up: it is about to end.
+pub(crate) fn detach() {
+    let local = arch::thread_local();
+    let record = local.record.swap(RETIRED, Ordering::Relaxed);
+    if record > RETIRED {
+        // SAFETY: as in `enter`.
+        unsafe { &*core::ptr::with_exposed_provenance::<Thread>(record) }.give_up();
+    }
+}
+
+/// Runs `work` as the library's own: hooks that it runs are not events.
+pub(crate) fn privately<T>(work: impl FnOnce() -> T) -> T {
+    let busy = &arch::thread_local().busy;
+    let before = busy.swap(1, Ordering::Relaxed);
+    let result = work();
+    busy.store(before, Ordering::Relaxed);
+    result
+}
+
+impl Drop for Inside {
+    #[inline(always)]
+    fn drop(&mut self) {
+        self.thread.end();
+        if self.borrowed {
+            self.thread.give_up();
+        }
+        core::sync::atomic::compiler_fence(Ordering::SeqCst);
+        self.local.busy.store(0, Ordering::Relaxed);
+    }
+}
+
+impl Inside {
+    /// A block was born. `block` is not null.
+    #[inline(always)]
+    pub(crate) fn born(&self, frame: &HookFrame, block: *const c_void, size: usize, zeroed: bool) {
+        let birth = self.birth(frame, block, size, zeroed);
+        push(self.thread, record::alloc(clock::after(), birth));
+    }
+
+    /// A block is about to die. `block` is not null.
+    #[inline(always)]
+    pub(crate) fn dies(&self, frame: &HookFrame, block: *const c_void) {
+        let stack = self.stack_of_death(frame);
+        push(self.thread, record::free(clock::before(), block.addr() as u64, stack));
+    }
+
+    /// A block died at `died`, by a call that could not be noted before it had come back.
+    pub(crate) fn has_died(&self, frame: &HookFrame, block: *const c_void, died: Tick) {
+        let stack = self.stack_of_death(frame);
+        push(self.thread, record::free(died, block.addr() as u64, stack));
+    }
+
+    /// A block was reallocated: it left `old` at `left` and has become `new`. Neither is null.
+    #[inline(always)]
+    pub(crate) fn reborn(&self, frame: &HookFrame, old: usize, left: Tick, new: *const c_void, size: usize) {
+        let birth = self.birth(frame, new, size, false);
+        if old != new.addr() {
+            push(self.thread, record::leave(left, old as u64));
+        }
+        push(self.thread, record::realloc(clock::after(), old as u64, birth));
+    }
+
+    #[cfg_attr(test, expect(dead_code, reason = "called by programs"))]
+    pub(crate) fn marker(&self, value: u32) {
+        push(self.thread, record::marker(clock::before(), value));
+    }
+
+    #[cfg_attr(test, expect(dead_code, reason = "called by programs"))]
+    pub(crate) fn override_time(&self, microseconds: u64) {
+        push(self.thread, record::override_time(clock::before(), microseconds));
+    }
+
+    #[inline(always)]
+    fn birth(&self, frame: &HookFrame, block: *const c_void, size: usize, zeroed: bool) -> Birth {
+        let usable = hooks::usable_size(block);
+        // SAFETY: the real function just returned the block.
+        let chunk_flags = unsafe { real::chunk_flags(block) };
+        Birth {
+            pointer: block.addr() as u64,
+            size: size as u64,
+            stack: self.stack(frame),
+            extra: u32::try_from(usable.saturating_sub(size)).unwrap_or(u32::MAX),
+            flags: Flags::new(chunk_flags, zeroed),
+        }
+    }
+
+    #[inline(always)]
+    fn stack(&self, frame: &HookFrame) -> StackId {
+        // SAFETY: `Inside` is only made for the owner, and `busy` keeps signal handlers out.
+        unsafe { self.thread.stack(frame) }
+    }
+
+    #[inline(always)]
+    fn stack_of_death(&self, frame: &HookFrame) -> StackId {
+        let wanted = is(Mode::Recording) && lifecycle::grabs_backtraces_on_free();
+        if wanted { self.stack(frame) } else { StackId::NONE }
+    }
+}
+
+#[inline(always)]
+fn push<const N: usize>(thread: &Thread, record: [u64; N]) {
+    match thread.ring.push(record) {
+        Pushed::Quietly => {}
+        Pushed::WakeWriter => signal::wake_writer(),
+        Pushed::Full => push_when_drained(thread, record),
+    }
+}
+
+/// How long a thread waits for room before it gives an event up.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long it sleeps before it looks again by itself.
+const STEP: Duration = Duration::from_millis(20);
+
+#[cold]
+fn push_when_drained<const N: usize>(thread: &Thread, record: [u64; N]) {
+    let start = clock::nanoseconds();
+    while lifecycle::writer_runs_here() {
+        thread.ask_for_room();
+        signal::wake_writer();
+        if thread.ring.push(record) != Pushed::Full {
+            return;
+        }
+        if u128::from(clock::nanoseconds().saturating_sub(start)) > PATIENCE.as_nanos() {
+            break;
+        }
+        thread.wait_for_room(STEP);
+    }
+    thread.lose_event();
+}

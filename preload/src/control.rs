@@ -1,0 +1,40 @@
+//! The functions that a program may call to steer its own capture.
+#![cfg(not(test))]
+#![expect(unsafe_code, reason = "exported by name")]
+
+use crate::capture::{Mode, enter};
+use crate::lifecycle;
+
+/// Starts recording, or goes on with it.
+#[unsafe(no_mangle)]
+pub(crate) extern "C" fn memory_profiler_start() {
+    lifecycle::start();
+}
+
+/// Stops recording; frees of recorded blocks are still noted.
+#[unsafe(no_mangle)]
+pub(crate) extern "C" fn memory_profiler_stop() {
+    lifecycle::stop();
+}
+
+/// Returns when everything so far is in the file.
+#[unsafe(no_mangle)]
+pub(crate) extern "C" fn memory_profiler_sync() {
+    lifecycle::sync();
+}
+
+/// Marks all later events with `value`.
+#[unsafe(no_mangle)]
+pub(crate) extern "C" fn memory_profiler_set_marker(value: u32) {
+    if let Some(inside) = enter(Mode::Stopped) {
+        inside.marker(value);
+    }
+}
+
+/// Gives the next event this time, in microseconds of the monotonic clock.
+#[unsafe(no_mangle)]
+pub(crate) extern "C" fn memory_profiler_override_next_timestamp(microseconds: u64) {
+    if let Some(inside) = enter(Mode::Stopped) {
+        inside.override_time(microseconds);
+    }
+}

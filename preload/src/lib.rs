@@ -1,0 +1,40 @@
+//! The capture library: hook → guard → unwind → per-thread ring → writer thread. It fails open: whatever goes
+//! wrong, the program it lives in goes on unharmed.
+//!
+//! | module | what it knows |
+//! |---|---|
+//! | `hooks`, `real`, `control` | the table of hooks, the functions behind them, the functions that programs may call |
+//! | `capture`, `thread`, `record`, `ring` | coming in, stamping an event, and handing it to the writer |
+//! | `unwind`, `stacks` | walking a stack, and numbering the distinct ones |
+//! | `writer` | all rings to one order, and that to the file |
+//! | `lifecycle`, `settings`, `environment`, `log` | the process from its first call to its end |
+//! | `arch`, `sys`, `clock`, `memory`, `maps` | processor, kernel, time, and memory |
+//!
+//! Rules that hold everywhere: a hook takes no lock that the program can hold, allocates nothing from the
+//! program's allocator, leaves `errno` alone, and never writes to the program's stack or blocks.
+
+mod arch;
+mod capture;
+mod clock;
+mod control;
+mod environment;
+mod hooks;
+mod lifecycle;
+mod log;
+mod maps;
+mod memory;
+mod published;
+mod real;
+mod record;
+mod ring;
+mod settings;
+mod signal;
+mod stacks;
+mod sys;
+mod thread;
+mod unwind;
+mod writer;
+
+#[cfg(not(test))]
+#[global_allocator]
+static ALLOCATOR: memory::Arena = memory::Arena::new();

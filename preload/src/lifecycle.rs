@@ -1,0 +1,296 @@
+//! From the first hooked call to the end of the process.
+//!
+//! The first call, often made by the loader itself, sets the library up and starts recording into rings. The
+//! constructor, once the C library stands, starts the writer. The end, whichever way the program takes it,
+//! waits until the writer has written everything.
+#![expect(unsafe_code, reason = "registers callbacks with the C library and starts the writer")]
+
+use core::ffi::{c_int, c_void};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use core::time::Duration;
+use std::sync::OnceLock;
+
+use crate::capture::{self, Mode};
+use crate::clock::{self, Pair};
+use crate::log::{self, Level};
+use crate::settings::Settings;
+use crate::writer::{self, FlushRequest, modules};
+use crate::{hooks, real, signal, sys, unwind};
+
+/// What is known from the start on.
+pub(crate) struct Start {
+    pub(crate) settings: Settings,
+    pub(crate) moment: Pair,
+    pub(crate) process: u32,
+}
+
+static START: OnceLock<Start> = OnceLock::new();
+static GRABS_BACKTRACES_ON_FREE: AtomicBool = AtomicBool::new(true);
+/// Whether the C library is set up, so that threads may be started.
+static CONSTRUCTED: AtomicBool = AtomicBool::new(false);
+
+/// What the writer is asked for, and what it has done.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+enum Stage {
+    NotStarted,
+    Running,
+    Finishing,
+    Finished,
+}
+static STAGE: AtomicU32 = AtomicU32::new(Stage::NotStarted as u32);
+
+fn advance(from: Stage, to: Stage) -> bool {
+    STAGE.compare_exchange(from as u32, to as u32, Ordering::AcqRel, Ordering::Acquire).is_ok()
+}
+
+fn stage_is(stage: Stage) -> bool {
+    STAGE.load(Ordering::Acquire) == stage as u32
+}
+
+pub(crate) fn start_facts() -> Option<&'static Start> {
+    START.get()
+}
+
+#[inline(always)]
+pub(crate) fn grabs_backtraces_on_free() -> bool {
+    GRABS_BACKTRACES_ON_FREE.load(Ordering::Relaxed)
+}
+
+/// Sets the library up, at the first hooked call of the process.
+#[cold]
+pub(crate) fn initialise() {
+    // Other threads, and calls made from here, pass through meanwhile.
+    if !capture::change_mode(Mode::New, Mode::Silent) {
+        return;
+    }
+    capture::privately(|| {
+        hooks::look_up_all();
+        clock::choose();
+        let settings = Settings::from_environment();
+        GRABS_BACKTRACES_ON_FREE.store(settings.grab_backtraces_on_free, Ordering::Relaxed);
+        log::set_level(settings.log);
+        unwind::use_stack_cache(settings.use_stack_cache);
+        unwind::set_find_object(real::symbol(real::Scope::Anywhere, c"_dl_find_object").unwrap_or(0));
+        create_key();
+        let mode = if settings.disabled_by_default { Mode::Idle } else { Mode::Recording };
+        let start = Start { settings, moment: Pair::now(), process: sys::process_id() };
+        if START.set(start).is_ok() {
+            capture::open(mode);
+        }
+    });
+}
+
+#[cfg(not(test))]
+#[used]
+#[unsafe(link_section = ".init_array")]
+static CONSTRUCTOR: extern "C" fn() = construct;
+
+/// Runs before the program's `main`, and before the loader registers its own work for the end.
+#[cfg_attr(test, expect(dead_code, reason = "tests are not preloaded"))]
+extern "C" fn construct() {
+    initialise();
+    let Some(start) = start_facts() else { return };
+    capture::privately(|| {
+        register_end();
+        register_signals(&start.settings);
+        if !start.settings.track_child_processes {
+            crate::environment::hide_preload();
+        }
+    });
+    CONSTRUCTED.store(true, Ordering::Release);
+    if capture::is(Mode::Recording) {
+        ensure_writer();
+    }
+}
+
+unsafe extern "C" {
+    fn __cxa_atexit(call: extern "C" fn(*mut c_void), argument: *mut c_void, library: *mut c_void) -> c_int;
+    fn __cxa_at_quick_exit(call: extern "C" fn(*mut c_void), library: *mut c_void) -> c_int;
+}
+
+extern "C" fn at_exit(_: *mut c_void) {
+    finish();
+}
+
+/// Registered first, so called last: after all destructors. No library's unloading runs it (the null).
+fn register_end() {
+    let nothing = core::ptr::null_mut();
+    // SAFETY: the callback stays valid: the library is never unloaded.
+    unsafe {
+        __cxa_atexit(at_exit, nothing, nothing);
+        __cxa_at_quick_exit(at_exit, nothing);
+    }
+}
+
+fn register_signals(settings: &Settings) {
+    for (wanted, signal) in
+        [(settings.register_sigusr1, libc::SIGUSR1), (settings.register_sigusr2, libc::SIGUSR2)]
+    {
+        if wanted {
+            register_toggle(signal);
+        }
+    }
+}
+
+fn register_toggle(signal: c_int) {
+    extern "C" fn on_signal(_: c_int) {
+        toggle();
+    }
+    // SAFETY: an empty `sigaction` is a valid one.
+    let mut current: libc::sigaction = unsafe { core::mem::zeroed() };
+    // SAFETY: only asks.
+    let known = unsafe { libc::sigaction(signal, core::ptr::null(), &raw mut current) } == 0;
+    if !known || current.sa_sigaction != libc::SIG_DFL {
+        return;
+    }
+    let handler: extern "C" fn(c_int) = on_signal;
+    let mut action = current;
+    action.sa_sigaction = handler as usize;
+    action.sa_flags = libc::SA_RESTART;
+    // SAFETY: the handler only changes an atomic.
+    unsafe { libc::sigaction(signal, &raw const action, core::ptr::null_mut()) };
+}
+
+/// Starts recording if it is off, else stops it. Safe in a signal handler.
+fn toggle() {
+    let _ = capture::change_mode(Mode::Recording, Mode::Stopped)
+        || capture::change_mode(Mode::Stopped, Mode::Recording)
+        || capture::change_mode(Mode::Idle, Mode::Recording);
+}
+
+/// Starts recording.
+#[cfg_attr(test, expect(dead_code, reason = "called by programs"))]
+pub(crate) fn start() {
+    initialise();
+    if capture::change_mode(Mode::Idle, Mode::Recording)
+        || capture::change_mode(Mode::Stopped, Mode::Recording)
+    {
+        ensure_writer();
+    }
+}
+
+/// Stops recording births.
+#[cfg_attr(test, expect(dead_code, reason = "called by programs"))]
+pub(crate) fn stop() {
+    initialise();
+    let _ =
+        capture::change_mode(Mode::Recording, Mode::Stopped) || capture::change_mode(Mode::New, Mode::Idle);
+}
+
+/// Waits until the writer has written what is in the rings.
+#[cfg_attr(test, expect(dead_code, reason = "called by programs"))]
+pub(crate) fn sync() {
+    if !writer_runs_here() {
+        return;
+    }
+    let request = FlushRequest::new();
+    for _ in 0..SYNC_STEPS {
+        if request.wait(STEP) || !stage_is(Stage::Running) {
+            return;
+        }
+    }
+}
+
+const STEP: Duration = Duration::from_millis(20);
+#[cfg_attr(test, expect(dead_code, reason = "as `sync`"))]
+const SYNC_STEPS: u32 = 500;
+/// The end of the program waits this many steps for the writer.
+const FINISH_STEPS: u32 = 3000;
+
+/// Code was unloaded: other code may come to lie at its addresses.
+pub(crate) fn modules_changed() {
+    unwind::forget_rules();
+    modules::note_change();
+}
+
+/// Starts the writer if it does not run and can.
+pub(crate) fn ensure_writer() {
+    if !CONSTRUCTED.load(Ordering::Acquire) || !advance(Stage::NotStarted, Stage::Running) {
+        return;
+    }
+    if let Err(errno) = writer::start() {
+        STAGE.store(Stage::Finished as u32, Ordering::Release);
+        capture::silence();
+        log::say(Level::Error, format_args!("cannot start the writing thread (error {})", errno.0));
+        log::take(|lines| {
+            // There is nobody to tell that the log itself fails.
+            let _ = sys::write_all(sys::STDERR, lines);
+        });
+    }
+}
+
+/// Whether a writer exists that reads this process's rings: not in a child of a fork.
+pub(crate) fn writer_runs_here() -> bool {
+    let started = stage_is(Stage::Running) || stage_is(Stage::Finishing);
+    started && start_facts().is_some_and(|start| start.process == sys::process_id())
+}
+
+/// Ends the capture: returns when all data is in the file. Safe to call from anywhere, again and again.
+pub(crate) fn finish() {
+    // A child of `vfork` runs in its parent's memory and must not end the parent's capture.
+    if !writer_runs_here() {
+        return;
+    }
+    capture::silence();
+    advance(Stage::Running, Stage::Finishing);
+    for _ in 0..FINISH_STEPS {
+        if stage_is(Stage::Finished) {
+            return;
+        }
+        signal::wake_writer();
+        sys::futex_wait(&STAGE, Stage::Finishing as u32, STEP);
+    }
+}
+
+/// Whether the writer should write the rest and end.
+pub(crate) fn is_finishing() -> bool {
+    stage_is(Stage::Finishing)
+}
+
+/// The writer has ended, whether it was asked to or had to.
+pub(crate) fn finished() {
+    capture::silence();
+    STAGE.store(Stage::Finished as u32, Ordering::Release);
+    sys::futex_wake(&STAGE);
+}
+
+/// The key whose destructor tells us that a thread ends, plus one.
+static KEY: AtomicU32 = AtomicU32::new(0);
+/// Destructors of keys run again while values are set, this often.
+const ROUNDS: usize = 4;
+
+fn create_key() {
+    let mut key = 0;
+    // SAFETY: plain registration; the destructor stays valid.
+    if unsafe { libc::pthread_key_create(&raw mut key, Some(on_thread_end)) } == 0 {
+        KEY.store(key + 1, Ordering::Relaxed);
+    }
+}
+
+/// Has the calling thread's record given up when the thread ends.
+pub(crate) fn watch_thread_end() {
+    set_round(1);
+}
+
+fn set_round(round: usize) {
+    if let Some(key) = KEY.load(Ordering::Relaxed).checked_sub(1) {
+        // SAFETY: the key exists; the value is a number, not an address.
+        unsafe { libc::pthread_setspecific(key, core::ptr::without_provenance(round)) };
+    }
+}
+
+/// Waits for the last round, because destructors of other keys may still allocate.
+unsafe extern "C" fn on_thread_end(round: *mut c_void) {
+    if round.addr() < ROUNDS {
+        capture::privately(|| set_round(round.addr() + 1));
+    } else {
+        capture::detach();
+    }
+}
+
+/// Flags of the writing thread: it shares memory and signals with the program, but neither descriptors nor the
+/// working directory. So the program can't close the capture's file, and doesn't pass it on to its children.
+pub(crate) const WRITER_FLAGS: usize =
+    (libc::CLONE_VM | libc::CLONE_SIGHAND | libc::CLONE_THREAD | libc::CLONE_SYSVSEM | libc::CLONE_SETTLS)
+        as usize;

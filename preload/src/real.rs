@@ -1,0 +1,85 @@
+//! The functions behind the hooks: those that the program would have called without this library.
+#![expect(unsafe_code, reason = "calls functions of other libraries by address")]
+
+use core::ffi::{CStr, c_void};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use crate::arch;
+
+/// The address of a function, once it was looked up.
+pub(crate) struct Real {
+    name: &'static CStr,
+    address: AtomicUsize,
+}
+
+/// Marks a name that no library behind this one has.
+const MISSING: usize = 1;
+
+impl Real {
+    pub(crate) const fn new(name: &'static CStr) -> Self {
+        Self { name, address: AtomicUsize::new(0) }
+    }
+
+    /// The function's address; none if there is no such function, or while this thread is looking one up.
+    #[inline(always)]
+    pub(crate) fn address(&self) -> Option<usize> {
+        match self.address.load(Ordering::Relaxed) {
+            0 => self.look_up(),
+            MISSING => None,
+            address => Some(address),
+        }
+    }
+
+    #[cold]
+    fn look_up(&self) -> Option<usize> {
+        let resolving = &arch::thread_local().resolving;
+        if resolving.swap(1, Ordering::Relaxed) != 0 {
+            return None;
+        }
+        let address = symbol(Scope::Next, self.name).unwrap_or(MISSING);
+        self.address.store(address, Ordering::Relaxed);
+        resolving.store(0, Ordering::Relaxed);
+        (address != MISSING).then_some(address)
+    }
+}
+
+/// Where `dlsym` starts.
+pub(crate) enum Scope {
+    /// Behind this library.
+    Next,
+    /// At the program.
+    Anywhere,
+}
+
+/// Looks a symbol up.
+pub(crate) fn symbol(scope: Scope, name: &CStr) -> Option<usize> {
+    let handle = match scope {
+        Scope::Next => libc::RTLD_NEXT,
+        Scope::Anywhere => libc::RTLD_DEFAULT,
+    };
+    // SAFETY: the name ends with a NUL. The lookup may call the hooks, which then serve from bootstrap memory.
+    let address = unsafe { libc::dlsym(handle, name.as_ptr()) };
+    (!address.is_null()).then(|| address.expose_provenance())
+}
+
+/// Whether the program's `malloc` is that of the GNU C library, which keeps flags in the word before a block.
+static IS_GNU: AtomicBool = AtomicBool::new(false);
+
+/// Finds out whose allocator serves the program.
+pub(crate) fn identify_allocator(malloc: Option<usize>) {
+    let gnu = symbol(Scope::Anywhere, c"__libc_malloc");
+    IS_GNU.store(gnu.is_some() && gnu == malloc, Ordering::Relaxed);
+}
+
+/// What the allocator notes in the word before a block; 0 for allocators that do not.
+///
+/// # Safety
+/// `block` is a live block of the program's allocator.
+#[inline(always)]
+pub(crate) unsafe fn chunk_flags(block: *const c_void) -> u64 {
+    if !IS_GNU.load(Ordering::Relaxed) {
+        return 0;
+    }
+    // SAFETY: the block is live and, as was just asked, the GNU allocator's.
+    unsafe { arch::chunk_word(block) & arch::CHUNK_FLAGS }
+}

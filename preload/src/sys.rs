@@ -1,0 +1,274 @@
+//! System calls, made directly: they leave `errno` alone and no hook of another library sees them.
+#![expect(unsafe_code, reason = "system calls")]
+
+use core::ffi::CStr;
+use core::sync::atomic::{AtomicU32, AtomicU64};
+use core::time::Duration;
+
+use crate::arch::syscall;
+
+/// An error number of the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Errno(pub(crate) i32);
+
+pub(crate) type Result<T> = core::result::Result<T, Errno>;
+
+/// A file descriptor of the thread that opened it (the writer has a table of its own).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Descriptor(pub(crate) i32);
+
+pub(crate) const STDERR: Descriptor = Descriptor(2);
+
+fn checked(result: isize) -> Result<usize> {
+    usize::try_from(result).map_err(|_| Errno(result.wrapping_neg() as i32))
+}
+
+/// Private zeroed memory, never given back.
+pub(crate) fn map(len: usize) -> Result<&'static mut [u8]> {
+    let protection = (libc::PROT_READ | libc::PROT_WRITE) as usize;
+    let flags = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE) as usize;
+    // SAFETY: a new anonymous mapping touches nothing that exists.
+    let address = checked(unsafe { syscall(libc::SYS_mmap, [0, len, protection, flags, usize::MAX, 0]) })?;
+    // SAFETY: the kernel just gave us `len` zeroed bytes, and nobody else knows them.
+    Ok(unsafe { core::slice::from_raw_parts_mut(core::ptr::with_exposed_provenance_mut(address), len) })
+}
+
+/// As [`map`], in words that threads may share.
+pub(crate) fn map_words(count: usize) -> Result<&'static [AtomicU64]> {
+    let bytes = map(count.checked_mul(size_of::<u64>()).ok_or(Errno(libc::ENOMEM))?)?;
+    // SAFETY: the mapping is page-aligned, zeroed, as long as asked for, and nobody else knows it.
+    Ok(unsafe { core::slice::from_raw_parts(bytes.as_ptr().cast(), count) })
+}
+
+/// Gives memory of [`map`] back.
+///
+/// # Safety
+/// Nothing refers to it any more.
+pub(crate) unsafe fn unmap(address: usize, len: usize) {
+    // SAFETY: the caller gives the range up.
+    let _ = checked(unsafe { syscall(libc::SYS_munmap, [address, len, 0, 0, 0, 0]) });
+}
+
+/// Makes the kernel zero these pages in the child of a fork.
+pub(crate) fn wipe_on_fork(memory: &[AtomicU64]) -> Result<()> {
+    let advice = libc::MADV_WIPEONFORK as usize;
+    // SAFETY: the advice changes what a forked child sees, not this process.
+    checked(unsafe {
+        syscall(libc::SYS_madvise, [memory.as_ptr().addr(), size_of_val(memory), advice, 0, 0, 0])
+    })
+    .map(drop)
+}
+
+pub(crate) enum Open {
+    Read,
+    /// Created with mode 0600, or emptied.
+    Create,
+    /// Created with mode 0600, or added to.
+    Append,
+}
+
+pub(crate) fn open(path: &CStr, how: Open) -> Result<Descriptor> {
+    let flags = libc::O_CLOEXEC
+        | match how {
+            Open::Read => libc::O_RDONLY,
+            Open::Create => libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC,
+            Open::Append => libc::O_WRONLY | libc::O_CREAT | libc::O_APPEND,
+        };
+    let at = libc::AT_FDCWD as isize as usize;
+    retry(|| {
+        // SAFETY: the path ends with a NUL.
+        unsafe { syscall(libc::SYS_openat, [at, path.as_ptr().addr(), flags as usize, 0o600, 0, 0]) }
+    })
+    .map(|descriptor| Descriptor(descriptor as i32))
+}
+
+pub(crate) fn close(descriptor: Descriptor) {
+    // SAFETY: only descriptors that this library opened come here.
+    let _ = checked(unsafe { syscall(libc::SYS_close, [descriptor.0 as usize, 0, 0, 0, 0, 0]) });
+}
+
+/// A copy of `descriptor` at 3 or above.
+pub(crate) fn duplicate(descriptor: Descriptor) -> Result<Descriptor> {
+    let command = libc::F_DUPFD_CLOEXEC as usize;
+    // SAFETY: a new descriptor disturbs no other.
+    checked(unsafe { syscall(libc::SYS_fcntl, [descriptor.0 as usize, command, 3, 0, 0, 0]) })
+        .map(|copy| Descriptor(copy as i32))
+}
+
+/// Closes the descriptors between two others, which stay open. Only for a thread with a table of its own.
+pub(crate) fn close_between(below: i32, above: i32) {
+    let (first, last) = (below.saturating_add(1), above.saturating_sub(1));
+    if first > last {
+        return;
+    }
+    // SAFETY: the writer, which alone calls this, was started without sharing the program's descriptors.
+    let closed =
+        checked(unsafe { syscall(libc::SYS_close_range, [first as usize, last as usize, 0, 0, 0, 0]) });
+    if closed.is_err() {
+        // Kernels before 5.9: one by one, up to the usual limit.
+        (first..=last.min(4095)).for_each(|number| close(Descriptor(number)));
+    }
+}
+
+pub(crate) fn read(descriptor: Descriptor, buffer: &mut [u8]) -> Result<usize> {
+    retry(|| {
+        // SAFETY: the kernel writes into `buffer` only.
+        unsafe {
+            let memory = buffer.as_mut_ptr().addr();
+            syscall(libc::SYS_read, [descriptor.0 as usize, memory, buffer.len(), 0, 0, 0])
+        }
+    })
+}
+
+/// Reads until `buffer` is full or the file ends.
+pub(crate) fn read_full(descriptor: Descriptor, buffer: &mut [u8]) -> Result<usize> {
+    let mut filled = 0;
+    while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match read(descriptor, rest)? {
+            0 => break,
+            more => filled += more,
+        }
+    }
+    Ok(filled)
+}
+
+/// Reads the start of a small file such as those of `/proc`.
+pub(crate) fn read_file<'a>(path: &CStr, buffer: &'a mut [u8]) -> Result<&'a [u8]> {
+    let descriptor = open(path, Open::Read)?;
+    let read = read_full(descriptor, buffer);
+    close(descriptor);
+    Ok(buffer.get(..read?).unwrap_or_default())
+}
+
+/// Size of an open file.
+pub(crate) fn file_len(descriptor: Descriptor) -> Result<u64> {
+    // SAFETY: seeking moves this descriptor's offset only.
+    let len = checked(unsafe {
+        syscall(libc::SYS_lseek, [descriptor.0 as usize, 0, libc::SEEK_END as usize, 0, 0, 0])
+    })?;
+    // SAFETY: as above.
+    checked(unsafe {
+        syscall(libc::SYS_lseek, [descriptor.0 as usize, 0, libc::SEEK_SET as usize, 0, 0, 0])
+    })?;
+    Ok(len as u64)
+}
+
+pub(crate) fn write_all(descriptor: Descriptor, mut bytes: &[u8]) -> Result<()> {
+    while !bytes.is_empty() {
+        let written = retry(|| {
+            // SAFETY: the kernel reads from `bytes` only.
+            unsafe {
+                syscall(libc::SYS_write, [descriptor.0 as usize, bytes.as_ptr().addr(), bytes.len(), 0, 0, 0])
+            }
+        })?;
+        if written == 0 {
+            return Err(Errno(libc::EIO));
+        }
+        bytes = bytes.get(written..).unwrap_or_default();
+    }
+    Ok(())
+}
+
+pub(crate) fn read_link<'a>(path: &CStr, buffer: &'a mut [u8]) -> Result<&'a [u8]> {
+    // SAFETY: the path ends with a NUL, and the kernel writes into `buffer` only.
+    let len = checked(unsafe {
+        syscall(libc::SYS_readlink, [path.as_ptr().addr(), buffer.as_mut_ptr().addr(), buffer.len(), 0, 0, 0])
+    })?;
+    Ok(buffer.get(..len).unwrap_or_default())
+}
+
+pub(crate) fn process_id() -> u32 {
+    // SAFETY: no arguments.
+    unsafe { syscall(libc::SYS_getpid, [0; 6]) as u32 }
+}
+
+pub(crate) fn thread_id() -> u32 {
+    // SAFETY: no arguments.
+    unsafe { syscall(libc::SYS_gettid, [0; 6]) as u32 }
+}
+
+/// Fills `bytes` with random ones, as far as the kernel gives any.
+pub(crate) fn random(bytes: &mut [u8]) {
+    let flags = libc::GRND_NONBLOCK as usize;
+    // SAFETY: the kernel writes into `bytes` only.
+    let _ = unsafe { syscall(libc::SYS_getrandom, [bytes.as_mut_ptr().addr(), bytes.len(), flags, 0, 0, 0]) };
+}
+
+/// Sleeps until `word` is woken, is not `expected` any more, or `timeout` is over.
+pub(crate) fn futex_wait(word: &AtomicU32, expected: u32, timeout: Duration) {
+    let timeout =
+        libc::timespec { tv_sec: timeout.as_secs() as i64, tv_nsec: i64::from(timeout.subsec_nanos()) };
+    let operation = (libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG) as usize;
+    // SAFETY: both pointers are valid for the call.
+    unsafe {
+        let (word, timeout) = (word.as_ptr().addr(), (&raw const timeout).addr());
+        syscall(libc::SYS_futex, [word, operation, expected as usize, timeout, 0, 0]);
+    }
+}
+
+/// Wakes all that wait for `word`.
+pub(crate) fn futex_wake(word: &AtomicU32) {
+    let operation = (libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG) as usize;
+    // SAFETY: the word is valid; waking is harmless.
+    unsafe { syscall(libc::SYS_futex, [word.as_ptr().addr(), operation, i32::MAX as usize, 0, 0, 0]) };
+}
+
+/// Blocks all signals of the calling thread and returns which were blocked before.
+pub(crate) fn block_signals() -> u64 {
+    exchange_signal_mask(u64::MAX)
+}
+
+/// Undoes [`block_signals`].
+pub(crate) fn restore_signals(mask: u64) {
+    exchange_signal_mask(mask);
+}
+
+fn exchange_signal_mask(new: u64) -> u64 {
+    let mut old = 0_u64;
+    let how = libc::SIG_SETMASK as usize;
+    // SAFETY: both pointers are valid for the call, and 8 is the kernel's size of a signal set.
+    unsafe {
+        let (new, old) = ((&raw const new).addr(), (&raw mut old).addr());
+        syscall(libc::SYS_rt_sigprocmask, [how, new, old, 8, 0, 0]);
+    }
+    old
+}
+
+/// Names the calling thread; at most 15 bytes count.
+pub(crate) fn name_thread(name: &CStr) {
+    // SAFETY: the name ends with a NUL.
+    unsafe { syscall(libc::SYS_prctl, [libc::PR_SET_NAME as usize, name.as_ptr().addr(), 0, 0, 0, 0]) };
+}
+
+/// Ends the calling thread.
+pub(crate) fn exit_thread() -> ! {
+    loop {
+        // SAFETY: ends this thread alone.
+        unsafe { syscall(libc::SYS_exit, [0; 6]) };
+    }
+}
+
+/// Ends the process.
+pub(crate) fn exit_process(status: i32) -> ! {
+    loop {
+        // SAFETY: this is what the program asked for.
+        unsafe { syscall(libc::SYS_exit_group, [status as usize, 0, 0, 0, 0, 0]) };
+    }
+}
+
+/// A clock's time in nanoseconds.
+pub(crate) fn clock(id: libc::clockid_t) -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the C library's wrapper reads the vDSO; it takes no lock, and sets `errno` only when it fails.
+    unsafe { libc::clock_gettime(id, &raw mut time) };
+    (time.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec as u64)
+}
+
+fn retry(mut call: impl FnMut() -> isize) -> Result<usize> {
+    loop {
+        match checked(call()) {
+            Err(Errno(libc::EINTR)) => {}
+            result => return result,
+        }
+    }
+}

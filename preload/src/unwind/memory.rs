@@ -1,0 +1,110 @@
+//! The part of the stack that may be read: a bad rule must not make the program fault.
+#![expect(unsafe_code, reason = "reads the program's stack")]
+
+use crate::maps;
+
+/// Stack memory from the innermost frame to the end of its mapping.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stack {
+    start: u64,
+    end: u64,
+}
+
+impl Stack {
+    /// The word at `address`, if it is a word of this stack.
+    #[inline(always)]
+    pub(super) fn read(&self, address: u64) -> Option<u64> {
+        let inside = address >= self.start && address < self.end && address.is_multiple_of(8);
+        // SAFETY: `Regions::stack` found all of this range mapped and readable, and the frames in it are in use.
+        inside.then(|| unsafe { core::ptr::with_exposed_provenance::<u64>(address as usize).read_volatile() })
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Region {
+    start: u64,
+    end: u64,
+}
+
+/// Stacks that a thread used lately: its own, that of its signal handlers, those of its coroutines.
+/// Zeroed memory is a valid one.
+#[derive(Debug)]
+pub(super) struct Regions {
+    known: [Region; 4],
+    buffer: [u8; 4096],
+}
+
+/// The kernel keeps this much free below the main stack, so that it can grow.
+const GROWTH_GAP: u64 = 1 << 20;
+
+impl Regions {
+    /// The stack that `sp` points into. If it is not found, nothing of it can be read.
+    #[inline]
+    pub(super) fn stack(&mut self, sp: u64) -> Stack {
+        let [latest, ..] = self.known;
+        let region = if (latest.start..latest.end).contains(&sp) { Some(latest) } else { self.look_up(sp) };
+        Stack { start: sp, end: region.map_or(sp, |region| region.end) }
+    }
+
+    #[cold]
+    fn look_up(&mut self, sp: u64) -> Option<Region> {
+        let known = self.known.iter().position(|region| (region.start..region.end).contains(&sp));
+        let region = match known {
+            Some(at) => self.known[at],
+            None => find(sp, &mut self.buffer)?,
+        };
+        let at = known.unwrap_or(self.known.len() - 1);
+        self.known[..=at].rotate_right(1);
+        self.known[0] = region;
+        Some(region)
+    }
+}
+
+fn find(sp: u64, buffer: &mut [u8]) -> Option<Region> {
+    let mut found = None;
+    let _ = maps::for_each_line(buffer, |line| {
+        let Some(mapping) = maps::parse(line) else { return true };
+        if mapping.start <= sp && sp < mapping.end && mapping.readable {
+            let grows = mapping.name == b"[stack]";
+            let start = if grows { mapping.start.saturating_sub(GROWTH_GAP) } else { mapping.start };
+            found = Some(Region { start, end: mapping.end });
+        }
+        mapping.end <= sp
+    });
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn regions() -> Box<Regions> {
+        Box::new(Regions { known: [Region { start: 0, end: 0 }; 4], buffer: [0; 4096] })
+    }
+
+    #[test]
+    fn only_whole_words_of_the_stack_are_read() {
+        let words = [11_u64, 22, 33];
+        let start = words.as_ptr().expose_provenance() as u64;
+        let stack = Stack { start, end: start + 24 };
+        assert_eq!(stack.read(start + 16), Some(33));
+        for outside in [start - 8, start + 24, start + 4, 0, u64::MAX] {
+            assert_eq!(stack.read(outside), None);
+        }
+    }
+
+    #[test]
+    fn the_stack_of_a_thread_is_found_and_ends_with_its_mapping() {
+        let local = 5_u64;
+        let sp = (&raw const local).expose_provenance() as u64;
+        let stack = regions().stack(sp);
+        assert_eq!(stack.read(sp), Some(5));
+        assert!(stack.end - stack.start < 1 << 30);
+        assert_eq!(stack.read(stack.end), None);
+    }
+
+    #[test]
+    fn nothing_is_read_of_a_stack_that_is_not_mapped() {
+        assert_eq!(regions().stack(0x10).read(0x10), None);
+    }
+}

@@ -1,0 +1,147 @@
+//! The stream of events: what its start says, and whole files in it.
+
+use std::ffi::CString;
+
+use bytehound_format::limits::BLOCK_LEN;
+use bytehound_format::{BLOCK_SCRATCH_LEN, BlockWriter, DataId, Event, HeaderBody, Output as _, Timestamp};
+
+use super::output::Output;
+use crate::arch;
+use crate::clock::Pair;
+use crate::lifecycle::Start;
+use crate::memory::zeroed;
+use crate::sys::{self, Errno, Open, Result};
+
+/// Pieces in which files are copied.
+const PIECE: usize = 64 * 1024;
+/// Longest command line that is kept.
+const COMMAND_LEN_MAX: usize = 128 * 1024;
+/// Tag of `File64` in the stream.
+const FILE_64: u32 = 23;
+
+/// Events on their way into blocks of the file.
+pub(super) struct Stream {
+    blocks: BlockWriter<Vec<u8>, Output>,
+}
+
+impl Stream {
+    pub(super) fn new(output: Output) -> Option<Self> {
+        let blocks = BlockWriter::new(zeroed(BLOCK_LEN)?, zeroed(BLOCK_SCRATCH_LEN)?, output)?;
+        Some(Self { blocks })
+    }
+
+    #[inline]
+    pub(super) fn event(&mut self, event: &Event<'_>) -> Result<()> {
+        self.blocks.write_event(event)
+    }
+
+    /// Adds an event that is encoded already.
+    #[inline]
+    pub(super) fn encoded(&mut self, event: &[u8]) -> Result<()> {
+        self.blocks.write_encoded(event)
+    }
+
+    /// Writes what is collected to the file.
+    pub(super) fn flush(&mut self) -> Result<()> {
+        self.blocks.flush()
+    }
+
+    /// Writes what stands at the start of every capture: who, when, and its labels.
+    pub(super) fn begin(&mut self, start: &Start, executable: &[u8]) -> Result<()> {
+        let mut buffer = zeroed(COMMAND_LEN_MAX).unwrap_or_default();
+        let command = sys::read_file(c"/proc/self/cmdline", &mut buffer).unwrap_or_default();
+        let now = Pair::now();
+        let (seconds, nanoseconds) = wall_clock();
+        let timestamp = Timestamp(now.nanoseconds / 1000);
+        let mut id = [0; 16];
+        sys::random(&mut id);
+        self.event(&Event::Header(HeaderBody {
+            id: data_id(id, start),
+            initial_timestamp: Timestamp(start.moment.nanoseconds / 1000),
+            timestamp,
+            wall_clock_secs: seconds,
+            wall_clock_nsecs: nanoseconds,
+            pid: start.process,
+            cmdline: command.into(),
+            executable: executable.into(),
+            arch: arch::NAME.into(),
+            flags: u64::from(cfg!(target_endian = "little")),
+            pointer_size: size_of::<usize>() as u8,
+        }))?;
+        self.event(&Event::WallClock { timestamp, sec: seconds, nsec: nanoseconds })?;
+        let mut uptime = [0; 64];
+        if let Ok(contents) = sys::read_file(c"/proc/uptime", &mut uptime) {
+            self.file(timestamp, "/proc/uptime", contents)?;
+        }
+        match &start.settings.labels {
+            Some(labels) => self.file(timestamp, "bytehound/labels", labels),
+            None => Ok(()),
+        }
+    }
+
+    /// Adds a file that is in memory.
+    pub(super) fn file(&mut self, timestamp: Timestamp, path: &str, contents: &[u8]) -> Result<()> {
+        self.event(&Event::File64 { timestamp, path: path.into(), contents: contents.into() })
+    }
+
+    /// Copies a file from disk, piece by piece. One that can't be read is left out.
+    pub(super) fn file_from_disk(&mut self, timestamp: Timestamp, path: &str) -> Result<()> {
+        let Ok(name) = CString::new(path) else { return Ok(()) };
+        let Ok(file) = sys::open(&name, Open::Read) else { return Ok(()) };
+        let result = match sys::file_len(file) {
+            Ok(len) => self.copy(timestamp, path, len, |piece| sys::read_full(file, piece)),
+            Err(_) => Ok(()),
+        };
+        sys::close(file);
+        result
+    }
+
+    fn copy(
+        &mut self,
+        timestamp: Timestamp,
+        path: &str,
+        len: u64,
+        mut read: impl FnMut(&mut [u8]) -> Result<usize>,
+    ) -> Result<()> {
+        let Some(mut piece) = zeroed(PIECE) else { return Ok(()) };
+        self.blocks.put(&FILE_64.to_le_bytes());
+        self.blocks.put(&timestamp.0.to_le_bytes());
+        self.blocks.put(&(path.len() as u32).to_le_bytes());
+        self.blocks.put(path.as_bytes());
+        self.blocks.put(&len.to_le_bytes());
+        let mut left = len;
+        while left > 0 {
+            let want = left.min(piece.len() as u64) as usize;
+            let part = piece.get_mut(..want).unwrap_or_default();
+            // The length is promised: a file that has become shorter is filled up.
+            let got = read(part).unwrap_or(0);
+            part.get_mut(got..).unwrap_or_default().fill(0);
+            self.blocks.put(part);
+            left -= want as u64;
+        }
+        self.encoded(&[])
+    }
+}
+
+fn wall_clock() -> (u64, u64) {
+    let now = sys::clock(libc::CLOCK_REALTIME);
+    (now / 1_000_000_000, now % 1_000_000_000)
+}
+
+/// Random where the kernel has randomness to give; else made of what distinguishes this process.
+fn data_id(random: [u8; 16], start: &Start) -> DataId {
+    let id = u128::from_le_bytes(random);
+    let salt = u128::from(start.moment.nanoseconds) << 64 | u128::from(start.process);
+    let id = if id == 0 { salt } else { id };
+    DataId { a: (id >> 64) as u64, b: id as u64 }
+}
+
+/// Why the file could not be written, in words.
+pub(super) fn reason(Errno(number): Errno) -> &'static str {
+    match number {
+        libc::ENOSPC | libc::EDQUOT => "no space is left",
+        libc::EFBIG => "the file would become larger than allowed",
+        libc::EPIPE => "nobody reads it any more",
+        _ => "it can't be written",
+    }
+}

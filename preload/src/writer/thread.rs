@@ -1,0 +1,36 @@
+//! Starting the writing thread without the C library.
+#![expect(unsafe_code, reason = "a thread of the kernel needs a stack and a thread pointer")]
+
+use super::run;
+use crate::arch;
+use crate::lifecycle::WRITER_FLAGS;
+use crate::sys::{self, Errno, Result};
+
+const STACK_LEN: usize = 512 * 1024;
+/// Room around the thread pointer: what code of the C library might look at must be there, zeroed.
+const TLS_LEN: usize = 64 * 1024;
+const TLS_BELOW: usize = 48 * 1024;
+
+/// Starts the writer.
+pub(crate) fn start() -> Result<()> {
+    let stack_top = {
+        let stack = sys::map(STACK_LEN)?;
+        stack.as_mut_ptr().expose_provenance() + STACK_LEN
+    };
+    let tls = sys::map(TLS_LEN)?.as_mut_ptr().expose_provenance() + TLS_BELOW;
+    // The ABI wants the thread pointer to point at itself; the C library reads it in two places.
+    for word in [tls, tls + 16] {
+        // SAFETY: inside the mapping that was just made.
+        unsafe { core::ptr::with_exposed_provenance_mut::<usize>(word).write(tls) };
+    }
+    let mask = sys::block_signals();
+    // SAFETY: the stack and the block are new, and `entry` does not return.
+    let thread = unsafe { arch::clone_thread(WRITER_FLAGS, stack_top, tls, entry, 0) };
+    sys::restore_signals(mask);
+    if thread < 0 { Err(Errno(-thread as i32)) } else { Ok(()) }
+}
+
+extern "C" fn entry(_: usize) -> ! {
+    run();
+    sys::exit_thread()
+}

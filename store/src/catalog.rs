@@ -1,0 +1,140 @@
+//! The catalogue: one small record a profile, and the one write that makes a build visible.
+
+mod local;
+mod row;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+pub(crate) use local::LocalCatalog;
+
+use crate::{BuildKey, Generation, ProfileId, Result};
+
+/// The longest summary a record carries: a list of all profiles reads every one of them.
+pub const SUMMARY_LEN_MAX: usize = 64 * 1024;
+
+/// The profiles and their states.
+///
+/// *Durability*: what a changing method did survives a kill and a power cut once it returned `Ok`. After an error the
+/// change was made whole or not at all.
+///
+/// *Atomicity*: each method changes one record as a whole; changes of one record come one after the other.
+///
+/// *Visibility*: a reader sees a change as soon as the changing method returned, and never a half of it.
+pub trait Catalog: Send + Sync {
+    /// Adds a record, and gives back what is stored now.
+    ///
+    /// When the profile exists, only these change: labels are merged (the last value wins), a name that is not empty
+    /// replaces the old one, and so does the origin, unless it was uploaded: what we hold ourselves is never given up
+    /// for a reference.
+    fn insert(&self, record: ProfileRecord) -> Result<ProfileRecord>;
+
+    /// The record of a profile.
+    fn get(&self, id: &ProfileId) -> Result<Option<ProfileRecord>>;
+
+    /// All records, the newest first.
+    fn list(&self) -> Result<Vec<ProfileRecord>>;
+
+    /// Merges labels into a profile's; the last value wins.
+    fn set_labels(&self, id: &ProfileId, labels: &BTreeMap<String, String>) -> Result<ProfileRecord>;
+
+    /// Begins a build: the state is `Indexing`, the generation one that was not used before. Earlier builds that are
+    /// still running can no longer publish.
+    fn begin_build(&self, id: &ProfileId) -> Result<Generation>;
+
+    /// Makes a build the one that answers, if no newer one was begun: compare-and-swap. The build's segment and
+    /// summaries must be durable before.
+    fn publish(&self, build: &BuildKey, data_id: Option<String>, summary: Vec<u8>) -> Result<Published>;
+
+    /// Ends a build without a result. Nothing happens when it is not the newest one any more.
+    fn fail(&self, build: &BuildKey, reason: &str) -> Result<()>;
+
+    /// Removes a record; says whether there was one.
+    fn remove(&self, id: &ProfileId) -> Result<bool>;
+}
+
+/// What the catalogue knows of one profile.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProfileRecord {
+    /// The hash of its bytes.
+    pub id: ProfileId,
+    /// A name for people; may be empty.
+    pub name: String,
+    /// `key=value` pairs by which profiles are selected.
+    pub labels: BTreeMap<String, String>,
+    /// Where its bytes are.
+    pub origin: Origin,
+    /// How many bytes the capture has.
+    pub size_bytes: u64,
+    /// When it first came, in milliseconds since 1970.
+    pub created_at_ms: u64,
+    /// The id that the capture carries in itself, once it was read.
+    pub data_id: Option<String>,
+    /// How far it is.
+    pub state: ProfileState,
+    /// What the publisher of the build wants to have at hand in lists; opaque here.
+    pub summary: Option<Vec<u8>>,
+}
+
+impl ProfileRecord {
+    /// The build that answers, when there is one.
+    #[must_use]
+    pub fn ready_build(&self) -> Option<BuildKey> {
+        match self.state {
+            ProfileState::Ready { generation } => Some(BuildKey { profile: self.id.clone(), generation }),
+            _ => None,
+        }
+    }
+}
+
+/// Where a capture's bytes are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Origin {
+    /// In the data directory.
+    Uploaded,
+    /// In a file of the user's, which stays there and may change or go.
+    Referenced {
+        /// Where it was last seen, absolute.
+        #[serde(with = "row::path_text")]
+        path: PathBuf,
+        /// The device it lies on.
+        device: u64,
+        /// Its number there.
+        inode: u64,
+        /// Its length in bytes.
+        size: u64,
+        /// When it was last written, in nanoseconds since 1970.
+        modified_ns: i64,
+    },
+}
+
+/// How far a profile is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ProfileState {
+    /// Its bytes are safe; no build was begun, or the one that was did not survive its process.
+    Stored,
+    /// A build is running.
+    Indexing,
+    /// It answers.
+    Ready {
+        /// The build that answers.
+        generation: Generation,
+    },
+    /// The last build ended without a result.
+    Failed {
+        /// Why, for people.
+        reason: String,
+    },
+}
+
+/// What became of a build that wanted to be published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a superseded build is garbage: delete its files"]
+pub enum Published {
+    /// It answers from now on.
+    Current,
+    /// A newer build was begun, or the profile is gone: its files are to be deleted.
+    Superseded,
+}

@@ -1,0 +1,177 @@
+//! Writing a segment, section by section, in one pass.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use bytemuck::Pod;
+use xxhash_rust::xxh3::Xxh3;
+
+use super::toc::{self, Encoding, Entry, NAME_LEN_MAX};
+use super::{ALIGNMENT, header};
+use crate::{Result, Scratch, StoreError, durable};
+
+const BUFFER_LEN: usize = 256 * 1024;
+
+/// Writes the file of one segment in a scratch directory.
+pub struct SegmentWriter {
+    file: BufWriter<File>,
+    path: PathBuf,
+    scratch: Scratch,
+    offset: u64,
+    entries: Vec<Entry>,
+}
+
+/// A segment that is whole and synced, but not yet in the store.
+#[derive(Debug)]
+pub struct FinishedSegment {
+    pub(super) path: PathBuf,
+    /// Keeps the directory that the file lies in.
+    _scratch: Scratch,
+}
+
+impl FinishedSegment {
+    /// The file that was written; a [`SegmentStore`](crate::SegmentStore) moves or copies it.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl SegmentWriter {
+    /// Begins a segment.
+    pub fn create(scratch: &Scratch) -> Result<Self> {
+        let path = scratch.fresh_path();
+        let file = BufWriter::with_capacity(BUFFER_LEN, durable::create_file(&path)?);
+        let mut writer = Self { file, path, scratch: scratch.clone(), offset: 0, entries: Vec::new() };
+        writer.write(&header())?;
+        Ok(writer)
+    }
+
+    /// Writes a section as it is, for [`Segment::slice`](crate::Segment::slice).
+    pub fn write_section<T: Pod>(&mut self, name: &str, values: &[T]) -> Result<()> {
+        let mut section = self.section(name, Fold::Never)?;
+        section.push(values)?;
+        section.end()
+    }
+
+    /// Begins a section that is written piece by piece. If all its values turn out equal, it is stored as one.
+    pub fn begin<T: Pod>(&mut self, name: &str) -> Result<SectionWriter<'_, T>> {
+        self.section(name, Fold::WhileEqual { count: 0 })
+    }
+
+    /// Ends the segment: writes the table and syncs the file.
+    pub fn finish(mut self) -> Result<FinishedSegment> {
+        let table = toc::encode(&self.entries, self.offset);
+        self.write(&table)?;
+        let file = self
+            .file
+            .into_inner()
+            .map_err(|error| StoreError::io("write", &self.path)(error.into_error()))?;
+        file.sync_all().map_err(StoreError::io("sync", &self.path))?;
+        Ok(FinishedSegment { path: self.path, _scratch: self.scratch })
+    }
+
+    fn section<T: Pod>(&mut self, name: &str, fold: Fold) -> Result<SectionWriter<'_, T>> {
+        const {
+            assert!(
+                size_of::<T>() > 0 && align_of::<T>() <= ALIGNMENT,
+                "values need a size, and an alignment of 64 at most"
+            )
+        };
+        if name.is_empty() || name.len() > NAME_LEN_MAX || self.entries.iter().any(|entry| entry.name == name)
+        {
+            return Err(StoreError::Refused(format!(
+                "`{name}` can't name a section; give each its own name of 1 to {NAME_LEN_MAX} bytes"
+            )));
+        }
+        let padding = self.offset.next_multiple_of(ALIGNMENT as u64) - self.offset;
+        self.write(&[0; ALIGNMENT][..padding as usize])?;
+        let entry = Entry {
+            name: name.to_owned(),
+            encoding: Encoding::Raw,
+            element_size: size_of::<T>() as u32,
+            offset: self.offset,
+            count: 0,
+            checksum: 0,
+        };
+        Ok(SectionWriter { segment: self, entry, fold, first: None, hasher: Xxh3::new() })
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.file.write_all(bytes).map_err(StoreError::io("write", &self.path))?;
+        self.offset += bytes.len() as u64;
+        Ok(())
+    }
+}
+
+/// Writes one section. The section exists once it was ended.
+#[must_use = "a section that is not ended is not in the segment"]
+pub struct SectionWriter<'a, T> {
+    segment: &'a mut SegmentWriter,
+    entry: Entry,
+    fold: Fold,
+    /// The value that all held-back ones are equal to.
+    first: Option<T>,
+    hasher: Xxh3,
+}
+
+/// Whether equal values are held back.
+#[derive(Clone, Copy)]
+enum Fold {
+    Never,
+    /// So many values came, all equal, and none is written yet.
+    WhileEqual {
+        count: u64,
+    },
+}
+
+impl<T: Pod> SectionWriter<'_, T> {
+    /// Appends values.
+    pub fn push(&mut self, values: &[T]) -> Result<()> {
+        self.entry.count += values.len() as u64;
+        let Fold::WhileEqual { count } = self.fold else {
+            return self.write(values);
+        };
+        let Some(first) = self.first.or_else(|| values.first().copied()) else {
+            return Ok(());
+        };
+        self.first = Some(first);
+        // Bytes are compared, not values: what is read back must be the same to the bit, NaN and -0.0 included.
+        if values.iter().all(|value| bytemuck::bytes_of(value) == bytemuck::bytes_of(&first)) {
+            self.fold = Fold::WhileEqual { count: count + values.len() as u64 };
+            return Ok(());
+        }
+        self.fold = Fold::Never;
+        self.write_repeated(first, count)?;
+        self.write(values)
+    }
+
+    /// Ends the section.
+    pub fn end(mut self) -> Result<()> {
+        if let (Fold::WhileEqual { .. }, Some(first)) = (self.fold, self.first) {
+            self.entry.encoding = Encoding::Constant;
+            self.write(&[first])?;
+        }
+        self.entry.checksum = self.hasher.digest();
+        self.segment.entries.push(self.entry);
+        Ok(())
+    }
+
+    fn write_repeated(&mut self, value: T, count: u64) -> Result<()> {
+        let block = vec![value; count.min(4096) as usize];
+        let mut left = count;
+        while left > 0 {
+            let now = left.min(block.len() as u64);
+            self.write(&block[..now as usize])?;
+            left -= now;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, values: &[T]) -> Result<()> {
+        let bytes = bytemuck::cast_slice(values);
+        self.hasher.update(bytes);
+        self.segment.write(bytes)
+    }
+}

@@ -1,0 +1,85 @@
+// What a person does in the web UI: upload a capture, look at its chart and its leaks, run a script, compare two runs.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { chromium } from "playwright-core";
+import { captureSimulation, startServer } from "./service.mjs";
+
+let server, browser, page, base, leaky;
+
+before(async () => {
+  server = await startServer();
+  base = captureSimulation(server.folder, "base", 1);
+  leaky = captureSimulation(server.folder, "leaky", 1, "--extra-leak");
+  browser = await chromium.launch({
+    executablePath: "/usr/bin/chromium",
+    args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"],
+  });
+  page = await browser.newPage();
+  page.on("pageerror", (error) => assert.fail(`the page threw ${error}`));
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+const byTestId = (id) => page.locator(`[data-testid="${id}"]`);
+
+async function upload(path, profilesThen) {
+  await page.goto(server.url);
+  await byTestId("upload-input").setInputFiles(path);
+  await page.waitForFunction(
+    (wanted) =>
+      [...document.querySelectorAll('[data-testid="profile-state"]')].filter((state) =>
+        /ready/i.test(state.textContent),
+      ).length === wanted,
+    profilesThen,
+  );
+}
+
+async function openNewestProfile() {
+  await page.goto(server.url);
+  await byTestId("profile-row").first().locator("a").first().click();
+  await byTestId("chart").first().waitFor();
+}
+
+test("an uploaded capture becomes ready while one watches", async () => {
+  await upload(base.capture, 1);
+  await upload(leaky.capture, 2);
+  assert.equal(await byTestId("profile-row").count(), 2);
+});
+
+test("a profile shows its memory over time and names the largest leak first", async () => {
+  await openNewestProfile();
+  await byTestId("group-row").first().waitFor();
+  const text = await byTestId("group-row").first().textContent();
+  assert.match(text, /allocate_extra_leak/);
+  assert.ok((await byTestId("chart").first().locator("canvas").count()) > 0, "there is no chart");
+});
+
+test("the console runs a script and shows its text and its graph", async () => {
+  await openNewestProfile();
+  await page.goto(page.url().replace(/#\/profiles?\/([^/?]+).*/, "#/console/$1"));
+  await byTestId("script-input").fill('graph().add("Leaked", allocations().only_leaked()).save();\nprintln("{}", 6 * 7);');
+  await byTestId("script-run").click();
+  await page.waitForFunction(() => /42/.test(document.querySelector('[data-testid="script-output"]')?.textContent ?? ""));
+  assert.ok((await byTestId("script-output").locator("img, svg, object").count()) > 0, "there is no graph");
+});
+
+test("a wrong script shows what is wrong and where", async () => {
+  await byTestId("script-input").fill("println(1);\nallocations().no_such_filter();");
+  await byTestId("script-run").click();
+  await page.waitForFunction(() =>
+    /no_such_filter/.test(document.querySelector('[data-testid="script-output"]')?.textContent ?? ""),
+  );
+  assert.match(await byTestId("script-output").textContent(), /2/);
+});
+
+test("comparing two runs names the leak that only one has", async () => {
+  const list = await (await fetch(`${server.url}/v1/profiles`)).json();
+  const [newest, oldest] = list.profiles.map((profile) => profile.id);
+  await page.goto(`${server.url}/#/compare?base=${oldest}&new=${newest}`);
+  await byTestId("compare-row").first().waitFor();
+  assert.match(await byTestId("compare-row").first().textContent(), /allocate_extra_leak/);
+});

@@ -1,0 +1,16 @@
+//! End-to-end tests: real programs, real server, real browser; golden files.
+//!
+//! Here is what the tests share; the tests themselves are in `tests/tests/`, the browser's in `tests/browser/`.
+//! They run what `cargo xtask build` built: `cargo xtask test` does that first.
+
+mod built;
+mod captured;
+mod program;
+mod server;
+mod sites;
+
+pub use built::{bytehound, golden, library, root, scripts, simulation};
+pub use captured::{Capture, allocations_of};
+pub use program::{Ended, compile, compile_as, run};
+pub use server::Server;
+pub use sites::{Site, Sites, allocations_at, index, sites_in};

@@ -1,0 +1,166 @@
+//! Programs that count what they allocate at each call site: under capture they do what they do without it, and the
+//! capture has exactly what they counted.
+
+use anyhow::{Context, Result, ensure};
+use bytehound_index::Profile;
+use bytehound_tests::{Capture, Ended, Sites, allocations_at, compile, compile_as, index, run, sites_in};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use tempfile::{TempDir, tempdir};
+
+/// A program's run under capture, which went as it goes without.
+struct Run {
+    folder: TempDir,
+    capture: Capture,
+    told: Sites,
+}
+
+impl Run {
+    fn of(source: &str, arguments: &[&str]) -> Result<Self> {
+        let folder = tempdir()?;
+        let program = compile(source, folder.path())?;
+        Self::of_program(folder, &program, arguments)
+    }
+
+    fn of_program(folder: TempDir, program: &Path, arguments: &[&str]) -> Result<Self> {
+        let plain = run(Command::new(program).args(arguments).current_dir(folder.path()))?;
+        let program = program.to_str().context("the path is no text")?;
+        let words: Vec<_> = std::iter::once(program).chain(arguments.iter().copied()).collect();
+        let capture = Capture::of(folder.path(), "program", &words)?;
+        assert_eq!(without_our_words(&capture.ended), plain, "{words:?}");
+        let told = plain.sites();
+        ensure!(!told.is_empty(), "the program told of no call site: {}", plain.stdout);
+        Ok(Self { folder, capture, told })
+    }
+
+    fn profile(&self) -> Result<Arc<Profile>> {
+        index(&self.capture.path)
+    }
+}
+
+/// What the program itself said, without what `bytehound run` adds to its standard error.
+fn without_our_words(ended: &Ended) -> Ended {
+    let lines = ended.stderr.lines().filter(|line| !line.starts_with("bytehound: "));
+    Ended {
+        code: ended.code,
+        stdout: ended.stdout.clone(),
+        stderr: lines.map(|line| format!("{line}\n")).collect(),
+    }
+}
+
+/// Nothing is missing, nothing is too much, and nothing contradicts itself.
+fn check(run: &Run) -> Result<Arc<Profile>> {
+    let profile = run.profile()?;
+    assert_eq!(sites_in(&profile, &run.told), run.told);
+    assert_eq!(profile.manifest().defects, [""; 0]);
+    Ok(profile)
+}
+
+#[test]
+fn every_member_of_the_malloc_family_is_captured_when_it_works_and_only_then() -> Result<()> {
+    check(&Run::of("malloc_family.c", &[])?)?;
+    Ok(())
+}
+
+#[test]
+fn allocations_are_told_apart_by_their_callers() -> Result<()> {
+    check(&Run::of("call_sites.c", &[])?)?;
+    Ok(())
+}
+
+#[test]
+fn a_block_freed_by_another_thread_is_freed_and_its_address_is_used_again() -> Result<()> {
+    let run = Run::of("threads.c", &[])?;
+    let profile = check(&run)?;
+    let mut produced = allocations_at(&profile, &run.told).filter(|(site, _)| *site == "produce");
+    assert!(produced.all(|(_, block)| block.death_thread != Some(block.thread)));
+    Ok(())
+}
+
+#[test]
+fn what_threads_allocate_while_they_end_is_captured() -> Result<()> {
+    check(&Run::of("thread_ends.c", &[])?)?;
+    Ok(())
+}
+
+#[test]
+fn children_that_do_not_exec_work_and_leave_the_capture_to_their_parent() -> Result<()> {
+    let run = Run::of("forks.c", &[])?;
+    check(&run)?;
+    assert_eq!(captures_in(run.folder.path())?, [run.capture.path]);
+    Ok(())
+}
+
+fn captures_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path()));
+    let paths: Vec<_> = entries.collect::<Result<_>>()?;
+    Ok(paths.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "dat")).collect())
+}
+
+#[test]
+fn children_by_vfork_and_an_exec_that_fails_change_nothing() -> Result<()> {
+    check(&Run::of("execs.c", &["0"])?)?;
+    Ok(())
+}
+
+#[test]
+fn a_program_that_executes_itself_goes_on_and_a_capture_of_it_loads() -> Result<()> {
+    let run = Run::of("execs.c", &["3"])?;
+    let most = run.told.clone();
+    for (name, site) in sites_in(&*run.profile()?, &run.told) {
+        assert!(site.allocated <= most[&name].allocated, "{name}: {site:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_capture_is_complete_however_a_process_ends_itself() -> Result<()> {
+    for how in ["return", "exit", "_exit", "_Exit", "quick_exit", "thread", "main_leaves_first"] {
+        check(&Run::of("exits.c", &[how])?).with_context(|| how.to_owned())?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_program_that_a_signal_ends_leaves_all_but_its_last_second() -> Result<()> {
+    for how in ["abort", "segv", "kill"] {
+        let run = Run::of("killed.c", &[how])?;
+        assert_eq!(run.capture.ended.code, None, "{how}");
+        assert_eq!(sites_in(&*run.profile()?, &run.told), run.told, "{how}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_program_that_closes_all_descriptors_is_captured_to_its_end() -> Result<()> {
+    check(&Run::of("close_all.c", &[])?)?;
+    Ok(())
+}
+
+#[test]
+fn jumps_signal_handlers_and_other_stacks_are_followed() -> Result<()> {
+    check(&Run::of("jumps.c", &[])?)?;
+    Ok(())
+}
+
+#[test]
+fn libraries_loaded_in_turn_at_the_same_address_are_told_apart() -> Result<()> {
+    let folder = tempdir()?;
+    let program = compile("plugins.c", folder.path())?;
+    let plugin = |name: &str, flags: &[&str]| {
+        let define = format!("-DPLUGIN={name}");
+        let flags: Vec<_> = ["-shared", "-fPIC", &define].into_iter().chain(flags.iter().copied()).collect();
+        compile_as("plugin.c", &folder.path().join(format!("{name}.so")), &flags)
+    };
+    plugin("first_plugin", &[])?;
+    plugin("second_plugin", &["-DPADDED"])?;
+    check(&Run::of_program(folder, &program, &["./first_plugin.so", "./second_plugin.so"])?)?;
+    Ok(())
+}
+
+#[test]
+fn new_and_delete_exceptions_and_containers_of_cpp_are_captured() -> Result<()> {
+    check(&Run::of("cxx.cpp", &[])?)?;
+    Ok(())
+}

@@ -1,0 +1,39 @@
+//! The habits of the house as commands: `cargo xtask build`, `demo`, `test`, `bench NAME`.
+
+mod bench;
+mod build;
+mod demo;
+mod shell;
+mod test;
+mod tools;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The habits of the house as commands")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Builds the web UI, the capture library and the executable: `target/release/bytehound`, `libbytehound.so` beside it.
+    Build,
+    /// Builds all, captures a real program, indexes it, prints its leaks, and serves UI and API until Ctrl-C.
+    Demo(demo::Options),
+    /// Installs what the tests need, then checks everything: formatting, lints, docs, unit, end-to-end, browser.
+    Test(test::Options),
+    /// Measures one thing side by side with its peers.
+    Bench(bench::Options),
+}
+
+fn main() -> Result<()> {
+    match Arguments::parse().command {
+        Command::Build => build::everything(),
+        Command::Demo(options) => demo::start(&options),
+        Command::Test(options) => test::start(&options),
+        Command::Bench(options) => bench::start(&options),
+    }
+}
