@@ -8,7 +8,7 @@ use crate::error::ServiceError;
 use crate::observe::{Counters, Ending};
 use actix::prelude::*;
 use bytehound_format::{OpenError, Reader};
-use bytehound_store::{IncomingCapture, NewProfile, Received, Store};
+use bytehound_store::{IncomingCapture, NewProfile, Received, Store, StoreError};
 use bytes::Bytes;
 use std::io::Write;
 use std::sync::Arc;
@@ -49,11 +49,8 @@ impl Receiver {
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), ServiceError> {
         let incoming = self.incoming.as_mut().ok_or(ServiceError::Cancelled)?;
-        incoming.write_all(bytes).map_err(|error| {
-            ServiceError::Refused(format!(
-                "cannot store the upload: {error}; make room in the data directory"
-            ))
-        })?;
+        let unwritten = |source| StoreError::Io { what: "write", path: "the upload".into(), source };
+        incoming.write_all(bytes).map_err(unwritten)?;
         if !self.sniffed && incoming.len() >= SNIFF_BYTES {
             self.sniffed = true;
             return refuse_unless_beginning_of_capture(incoming.first_bytes());

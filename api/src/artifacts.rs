@@ -14,8 +14,7 @@ const BYTES_MAX: usize = 32 << 20;
 const BYTES_AFTER_CLEANING: usize = 16 << 20;
 
 /// A flame graph moves by a script of its own, which may do nothing else, wherever the picture is opened.
-const POLICY: &str =
-    "sandbox allow-scripts; default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:";
+const POLICY: &str = "sandbox allow-scripts; default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:";
 
 /// Shared by all who run scripts.
 #[derive(Default)]

@@ -8,7 +8,9 @@ use std::borrow::Cow;
 
 /// Whatever no other route answers: a file of the web UI, or nothing.
 pub(crate) async fn serve(request: HttpRequest) -> HttpResponse {
-    let Some(asset) = bytehound_webui::asset(request.path()) else { return HttpResponse::NotFound().finish() };
+    let Some(asset) = bytehound_webui::asset(request.path()) else {
+        return HttpResponse::NotFound().finish();
+    };
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return HttpResponse::MethodNotAllowed().insert_header((ALLOW, "GET, HEAD")).finish();
     }

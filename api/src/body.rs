@@ -2,10 +2,10 @@
 
 use crate::errors::{BAD_BODY, BODY_CUT_OFF, TOO_LARGE, UPLOAD_IDLE};
 use crate::problem::Problem;
+use actix_web::HttpRequest;
 use actix_web::error::PayloadError;
 use actix_web::http::header::CONTENT_LENGTH;
 use actix_web::web::{Bytes, Payload};
-use actix_web::HttpRequest;
 use futures_util::StreamExt;
 use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -17,7 +17,8 @@ const DRAIN_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// Refuses a request that announces more than `bytes_max`.
 pub(crate) fn check_length(request: &HttpRequest, bytes_max: u64) -> Result<(), Problem> {
-    let announced = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    let announced =
+        request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     match announced {
         Some(length) if length > bytes_max => Err(too_large(bytes_max)),
         _ => Ok(()),
@@ -42,7 +43,8 @@ pub(crate) async fn text(payload: &mut Payload, bytes_max: usize, idle: Duration
         }
         body.extend_from_slice(&chunk);
     }
-    String::from_utf8(body).map_err(|error| Problem::new(&BAD_BODY, format!("the body is not UTF-8: {error}")))
+    String::from_utf8(body)
+        .map_err(|error| Problem::new(&BAD_BODY, format!("the body is not UTF-8: {error}")))
 }
 
 /// Reads on for a while, for nothing.

@@ -66,7 +66,11 @@ pub fn comparison_json(
 
 impl SideJson {
     fn of(profiles: &[Arc<Profile>], totals: Metrics) -> Self {
-        Self { label: label(profiles), runs: profiles.iter().map(|profile| profile.id().to_string()).collect(), totals }
+        Self {
+            label: label(profiles),
+            runs: profiles.iter().map(|profile| profile.id().to_string()).collect(),
+            totals,
+        }
     }
 }
 

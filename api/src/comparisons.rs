@@ -41,7 +41,11 @@ enum SideRequest {
 }
 
 /// Compares, and puts the largest changes first.
-pub(crate) async fn compare(api: Api, request: HttpRequest, mut payload: Payload) -> Result<HttpResponse, Problem> {
+pub(crate) async fn compare(
+    api: Api,
+    request: HttpRequest,
+    mut payload: Payload,
+) -> Result<HttpResponse, Problem> {
     Parameters::only(&request, &[])?;
     let text = body::text(&mut payload, api.options.max_json_bytes, api.options.upload_idle).await?;
     let asked: ComparisonRequest =
@@ -83,7 +87,10 @@ fn labelled(api: &State, wanted: &BTreeMap<String, String>) -> Result<Vec<Profil
     let found: Vec<ProfileId> = found.map(|status| status.record.id.clone()).collect();
     if found.is_empty() {
         let wanted: Vec<String> = wanted.iter().map(|(key, value)| format!("`{key}={value}`")).collect();
-        return Err(Problem::new(&PROFILE_NOT_FOUND, format!("no ready profile has the labels {}", wanted.join(", "))));
+        return Err(Problem::new(
+            &PROFILE_NOT_FOUND,
+            format!("no ready profile has the labels {}", wanted.join(", ")),
+        ));
     }
     Ok(found)
 }

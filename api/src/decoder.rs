@@ -139,14 +139,17 @@ mod tests {
     fn several_members_are_one_stream() {
         let twice = [gzip(b"one "), gzip(b"two")].concat();
         assert_eq!(decode("gzip", &twice, 5).unwrap().0, b"one two");
-        let twice = [zstd::encode_all(&b"one "[..], 3).unwrap(), zstd::encode_all(&b"two"[..], 3).unwrap()].concat();
+        let twice =
+            [zstd::encode_all(&b"one "[..], 3).unwrap(), zstd::encode_all(&b"two"[..], 3).unwrap()].concat();
         assert_eq!(decode("zstd", &twice, 5).unwrap().0, b"one two");
     }
 
     #[test]
     fn an_encoding_that_is_cut_off_is_an_error() {
         let bytes = vec![7; 100_000];
-        for (encoding, encoded) in [("gzip", gzip(&bytes)), ("zstd", zstd::encode_all(bytes.as_slice(), 3).unwrap())] {
+        for (encoding, encoded) in
+            [("gzip", gzip(&bytes)), ("zstd", zstd::encode_all(bytes.as_slice(), 3).unwrap())]
+        {
             for cut in [encoded.len() - 1, encoded.len() / 2] {
                 assert!(decode(encoding, &encoded[..cut], 4096).is_err(), "{encoding} {cut}");
             }

@@ -142,4 +142,13 @@ mod tests {
         assert_eq!(answer.status(), 423);
         assert_eq!(answer.headers().get("retry-after").unwrap(), "1");
     }
+
+    #[test]
+    fn a_profile_that_failed_says_why() {
+        let failed =
+            ServiceError::Failed { id: "p_x".to_owned(), reason: "no room for its frames".to_owned() };
+        let problem = Problem::from(failed);
+        assert_eq!(problem.status_code(), 409);
+        assert!(problem.detail.contains("no room for its frames"));
+    }
 }

@@ -44,7 +44,9 @@ fn events(
                 Ok(Ok(())) => {}
                 // The profile was deleted.
                 Ok(Err(_)) => return None,
-                Err(_) => return Some((Ok(Bytes::from_static(b": still there\n\n")), (status, Next::Change))),
+                Err(_) => {
+                    return Some((Ok(Bytes::from_static(b": still there\n\n")), (status, Next::Change)));
+                }
             },
             Next::End => return None,
         }
@@ -66,4 +68,55 @@ fn event(status: &ProfileStatus) -> Bytes {
     // Writing plain values to memory has nothing that can fail; JSON has no line ends in it.
     let data = serde_json::to_string(&ProfileJson::of(status)).unwrap_or_default();
     format!("event: {name}\ndata: {data}\n\n").into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytehound_store::{Origin, ProfileId, ProfileRecord};
+    use futures_util::StreamExt;
+    use std::pin::pin;
+
+    fn status(state: ProfileState) -> ProfileStatus {
+        let record = ProfileRecord {
+            id: ProfileId::parse("p_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa").unwrap(),
+            name: "line\nbreak".to_owned(),
+            labels: Default::default(),
+            origin: Origin::Uploaded,
+            size_bytes: 1,
+            created_at_ms: 1,
+            data_id: None,
+            state,
+            summary: None,
+        };
+        ProfileStatus { record, manifest: None, progress: None }
+    }
+
+    async fn next(events: &mut (impl Stream<Item = Result<Bytes, Infallible>> + Unpin)) -> Option<String> {
+        let event = events.next().await?.unwrap();
+        Some(String::from_utf8(event.to_vec()).unwrap())
+    }
+
+    #[actix_web::test]
+    async fn silence_is_broken_by_comments_and_the_end_is_told_once() {
+        let (sender, receiver) = watch::channel(status(ProfileState::Stored));
+        let mut events = pin!(events(receiver, Duration::from_millis(1)));
+        let first = next(&mut events).await.unwrap();
+        assert!(first.starts_with("event: progress\ndata: {"), "{first}");
+        assert_eq!(first.lines().count(), 3, "an event ends at its first empty line: {first}");
+        assert!(next(&mut events).await.unwrap().starts_with(':'));
+        sender.send_replace(status(ProfileState::Failed { reason: "cut".to_owned() }));
+        let last = next(&mut events).await.unwrap();
+        assert!(last.starts_with("event: error\n") && last.contains(r#""problem":"cut""#), "{last}");
+        assert_eq!(next(&mut events).await, None);
+    }
+
+    #[actix_web::test]
+    async fn the_events_of_a_deleted_profile_end() {
+        let (sender, receiver) = watch::channel(status(ProfileState::Indexing));
+        let mut events = pin!(events(receiver, Duration::from_secs(60)));
+        assert!(next(&mut events).await.is_some());
+        drop(sender);
+        assert_eq!(next(&mut events).await, None);
+    }
 }

@@ -52,8 +52,10 @@ impl Page {
         let sort = parameters.word("sort", &Metric::ALL.map(|metric| (metric.name(), metric)))?;
         let order = parameters.word("order", &[("asc", true), ("desc", false)])?;
         let limit = parameters.read_named("limit")?.unwrap_or(LIMIT).min(LIMIT_MAX);
-        let skip = parameters.one("cursor")?.map_or(Some(0), |cursor| cursor.strip_prefix("after-")?.parse().ok());
-        let foreign = || Problem::new(&BAD_PARAMETER, "`cursor` is not one that an earlier answer gave as `next`");
+        let skip =
+            parameters.one("cursor")?.map_or(Some(0), |cursor| cursor.strip_prefix("after-")?.parse().ok());
+        let foreign =
+            || Problem::new(&BAD_PARAMETER, "`cursor` is not one that an earlier answer gave as `next`");
         Ok(Self {
             sort: sort.unwrap_or_default(),
             is_ascending: order.unwrap_or(false),

@@ -63,7 +63,8 @@ fn host(headers: &HeaderMap, is_ours: impl Fn(&str) -> bool) -> Result<&str, Pro
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let name = name_of(host);
     let is_address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok();
-    let is_local = name.eq_ignore_ascii_case("localhost") || name.to_ascii_lowercase().ends_with(".localhost");
+    let is_local =
+        name.eq_ignore_ascii_case("localhost") || name.to_ascii_lowercase().ends_with(".localhost");
     if is_address || is_local || is_ours(name) {
         return Ok(host);
     }
@@ -108,14 +109,24 @@ mod tests {
 
     #[test]
     fn addresses_and_our_own_names_are_let_in() {
-        for name in ["127.0.0.1:8080", "localhost", "LOCALHOST:1", "[::1]:8080", "10.0.0.7", "a.localhost", "profiler.lan:80"] {
+        for name in [
+            "127.0.0.1:8080",
+            "localhost",
+            "LOCALHOST:1",
+            "[::1]:8080",
+            "10.0.0.7",
+            "a.localhost",
+            "profiler.lan:80",
+        ] {
             assert!(passes(name, None, true), "{name}");
         }
     }
 
     #[test]
     fn names_that_others_can_point_here_are_not() {
-        for name in ["evil.example", "evil.example:8080", "localhost.evil.example", "127.0.0.1.evil.example", ""] {
+        for name in
+            ["evil.example", "evil.example:8080", "localhost.evil.example", "127.0.0.1.evil.example", ""]
+        {
             assert!(!passes(name, None, false), "{name}");
         }
     }

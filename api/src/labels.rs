@@ -34,7 +34,8 @@ pub(crate) fn new_profile(request: &HttpRequest, parameters: &Parameters) -> Res
 }
 
 fn add(labels: &mut BTreeMap<String, String>, label: &str) -> Result<(), Problem> {
-    let (key, value) = label.split_once('=').ok_or_else(|| refuse(format!("`{label}` is no label: write `key=value`")))?;
+    let (key, value) =
+        label.split_once('=').ok_or_else(|| refuse(format!("`{label}` is no label: write `key=value`")))?;
     let (key, value) = (key.trim(), value.trim());
     if key.is_empty() {
         return Err(refuse(format!("`{label}` has no key: write `key=value`")));
@@ -65,14 +66,16 @@ mod tests {
     use actix_web::test::TestRequest;
 
     fn parse(query: &str, header: &str) -> Result<NewProfile, Problem> {
-        let request = TestRequest::with_uri(&format!("/v1/profiles?{query}")).insert_header(("labels", header));
+        let request =
+            TestRequest::with_uri(&format!("/v1/profiles?{query}")).insert_header(("labels", header));
         let request = request.to_http_request();
         new_profile(&request, &Parameters::of(&request))
     }
 
     #[test]
     fn labels_come_by_header_and_by_parameter() {
-        let new = parse("name=a+b&label=branch=main&label=flags=-C+x=1", "branch=old, suite = parse").unwrap();
+        let new =
+            parse("name=a+b&label=branch=main&label=flags=-C+x=1", "branch=old, suite = parse").unwrap();
         assert_eq!(new.name, "a b");
         let labels: Vec<_> = new.labels.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
         assert_eq!(labels, [("branch", "main"), ("flags", "-C x=1"), ("suite", "parse")]);

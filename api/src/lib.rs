@@ -11,6 +11,7 @@
 //! | `comparisons`, `comparison_json` | `/v1/comparisons` |
 //! | `original` | `/list` and `/data/{id}/…`, as Bytehound 0.11 answered |
 //! | `assets`, `health` | the web UI; `/healthz`, `/readyz`, `/v1/observe` |
+//! | `stream` | how long answers are sent |
 //! | `guard` | who is let in, and the headers that every answer carries |
 //! | `errors`, `problem` | from what went wrong to a status, a code and a sentence |
 //!
@@ -42,6 +43,7 @@ mod script_json;
 mod scripts;
 mod server;
 mod state;
+mod stream;
 mod timeline;
 mod upload;
 

@@ -53,7 +53,8 @@ impl Parameters {
 
     /// As [`Self::read`], naming the parameter in the message.
     pub(crate) fn read_named<T: FromStr<Err: Display>>(&self, name: &str) -> Result<Option<T>, Problem> {
-        self.read(name).map_err(|problem| Problem { detail: format!("`{name}`: {}", problem.detail), ..problem })
+        self.read(name)
+            .map_err(|problem| Problem { detail: format!("`{name}`: {}", problem.detail), ..problem })
     }
 
     /// The value, which must be one of these words: gives what stands beside it.

@@ -4,7 +4,7 @@
 use crate::errors::{UNKNOWN_METHOD, UNKNOWN_ROUTE};
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError};
 use serde_json::json;
 use std::fmt;
@@ -49,6 +49,8 @@ impl fmt::Display for Problem {
         write!(f, "{}: {}", self.kind.title, self.detail)
     }
 }
+
+impl std::error::Error for Problem {}
 
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
@@ -103,9 +105,11 @@ pub(crate) async fn unknown_route(request: HttpRequest) -> HttpResponse {
 }
 
 /// Answers methods that a resource does not have.
-pub(crate) async fn unknown_method(request: HttpRequest) -> HttpResponse {
-    let detail = format!("`{}` does not take {}", request.path(), request.method());
-    Problem::new(&UNKNOWN_METHOD, detail).error_response()
+pub(crate) fn unknown_method(request: &HttpRequest, allowed: &'static str) -> HttpResponse {
+    let detail = format!("`{}` takes {allowed}, not {}", request.path(), request.method());
+    let mut response = Problem::new(&UNKNOWN_METHOD, detail).error_response();
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    response
 }
 
 fn whole_seconds(wait: Duration) -> u64 {

@@ -1,12 +1,12 @@
 //! Which path goes where.
 
 use crate::{
-    artifacts, assets, comparisons, events, groups, guard, health, original, problem, profiles, scripts, timeline,
-    upload,
+    artifacts, assets, comparisons, events, groups, guard, health, original, problem, profiles, scripts,
+    timeline, upload,
 };
-use actix_web::Resource;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpRequest, Resource};
 
 /// All routes. The first that fits a path has it.
 pub(crate) fn routes(config: &mut ServiceConfig) {
@@ -23,16 +23,16 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
 
 fn ours(config: &mut ServiceConfig) {
     config
-        .service(resource("/v1/profiles").get(profiles::list).post(upload::receive))
-        .service(resource("/v1/profiles/{id}").get(profiles::show).delete(profiles::remove))
-        .service(resource("/v1/profiles/{id}/events").get(events::follow))
-        .service(resource("/v1/profiles/{id}/timeline").get(timeline::show))
-        .service(resource("/v1/profiles/{id}/groups").get(groups::list))
-        .service(resource("/v1/comparisons").post(comparisons::compare))
-        .service(resource("/v1/scripts").post(scripts::run))
-        .service(resource("/script").post(scripts::run))
-        .service(resource("/v1/artifacts/{checksum}/{name:.*}").get(artifacts::show))
-        .service(resource("/v1/observe").get(health::observe))
+        .service(resource("/v1/profiles", "GET, POST").get(profiles::list).post(upload::receive))
+        .service(resource("/v1/profiles/{id}", "GET, DELETE").get(profiles::show).delete(profiles::remove))
+        .service(resource("/v1/profiles/{id}/events", "GET").get(events::follow))
+        .service(resource("/v1/profiles/{id}/timeline", "GET").get(timeline::show))
+        .service(resource("/v1/profiles/{id}/groups", "GET").get(groups::list))
+        .service(resource("/v1/comparisons", "POST").post(comparisons::compare))
+        .service(resource("/v1/scripts", "POST").post(scripts::run))
+        .service(resource("/script", "POST").post(scripts::run))
+        .service(resource("/v1/artifacts/{checksum}/{name:.*}", "GET").get(artifacts::show))
+        .service(resource("/v1/observe", "GET").get(health::observe))
         .service(web::scope("/v1").default_service(web::to(problem::unknown_route)));
 }
 
@@ -46,7 +46,8 @@ fn those_of_the_original(config: &mut ServiceConfig) {
         .service(web::resource("/data/{id}/script_files/{checksum}/{name:.*}").get(original::script_file));
 }
 
-/// A resource of ours: a wrong method is told as a problem.
-fn resource(path: &str) -> Resource {
-    web::resource(path).default_service(web::to(problem::unknown_method))
+/// A resource of ours: a method that is not allowed is told as a problem.
+fn resource(path: &str, allowed: &'static str) -> Resource {
+    let refuse = move |request: HttpRequest| async move { problem::unknown_method(&request, allowed) };
+    web::resource(path).default_service(web::to(refuse))
 }

@@ -12,8 +12,17 @@ use serde::Serialize;
 #[derive(Serialize)]
 #[serde(tag = "status", rename_all = "snake_case")]
 pub(crate) enum ScriptJson {
-    Ok { elapsed: f64, output: Vec<OutputJson> },
-    Error { message: String, line: Option<usize>, column: Option<usize>, elapsed: f64, output: Vec<OutputJson> },
+    Ok {
+        elapsed: f64,
+        output: Vec<OutputJson>,
+    },
+    Error {
+        message: String,
+        line: Option<usize>,
+        column: Option<usize>,
+        elapsed: f64,
+        output: Vec<OutputJson>,
+    },
 }
 
 #[derive(Serialize)]
@@ -42,9 +51,13 @@ impl ScriptJson {
         let output = outcome.output.into_iter().map(|item| OutputJson::of(item, artifacts, folder)).collect();
         match outcome.result {
             Ok(()) => Self::Ok { elapsed, output },
-            Err(error) => {
-                Self::Error { message: error.message, line: error.line, column: error.column, elapsed, output }
-            }
+            Err(error) => Self::Error {
+                message: error.message,
+                line: error.line,
+                column: error.column,
+                elapsed,
+                output,
+            },
         }
     }
 }

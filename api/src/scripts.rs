@@ -24,14 +24,19 @@ struct ScriptRequest {
 }
 
 /// The body is the script itself, with a repeatable `?profile=`; or JSON that has both.
-pub(crate) async fn run(api: Api, request: HttpRequest, mut payload: Payload) -> Result<HttpResponse, Problem> {
+pub(crate) async fn run(
+    api: Api,
+    request: HttpRequest,
+    mut payload: Payload,
+) -> Result<HttpResponse, Problem> {
     let parameters = Parameters::only(&request, &["profile"])?;
     let is_json = is_json(&request);
     let bytes_max = if is_json { api.options.max_json_bytes } else { api.options.max_script_bytes };
     let text = body::text(&mut payload, bytes_max, api.options.upload_idle).await?;
     let asked = if is_json { ScriptRequest::parse(&text)? } else { ScriptRequest::of(text) };
     let named = asked.profiles.iter().map(String::as_str).chain(parameters.all("profile"));
-    let mut profiles = named.map(|name| Ok(api.service.resolve(name)?)).collect::<Result<Vec<ProfileId>, Problem>>()?;
+    let mut profiles =
+        named.map(|name| Ok(api.service.resolve(name)?)).collect::<Result<Vec<ProfileId>, Problem>>()?;
     if profiles.is_empty() {
         profiles.push(api.service.resolve("last")?);
     }
@@ -48,15 +53,20 @@ impl ScriptRequest {
     }
 
     fn parse(text: &str) -> Result<Self, Problem> {
-        let asked: Self = serde_json::from_str(text).map_err(|error| Problem::new(&BAD_BODY, error.to_string()))?;
+        let asked: Self =
+            serde_json::from_str(text).map_err(|error| Problem::new(&BAD_BODY, error.to_string()))?;
         if !asked.args.is_empty() {
-            return Err(Problem::new(&BAD_REQUEST, "`args`: scripts take no arguments here; write them into the script"));
+            return Err(Problem::new(
+                &BAD_REQUEST,
+                "`args`: scripts take no arguments here; write them into the script",
+            ));
         }
         Ok(asked)
     }
 }
 
 fn is_json(request: &HttpRequest) -> bool {
-    let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let content_type =
+        request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     content_type.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
 }

@@ -23,7 +23,11 @@ impl State {
     }
 
     /// The profile that the path of a `/v1` request names, which takes these parameters.
-    pub(crate) fn profile(&self, request: &HttpRequest, known: &[&str]) -> Result<(ProfileId, Parameters), Problem> {
+    pub(crate) fn profile(
+        &self,
+        request: &HttpRequest,
+        known: &[&str],
+    ) -> Result<(ProfileId, Parameters), Problem> {
         let parameters = Parameters::only(request, known)?;
         Ok((self.service.resolve(request.match_info().query("id"))?, parameters))
     }

@@ -81,7 +81,8 @@ impl Points {
         let mut live = (timeline.live_bytes_start, timeline.live_count_start);
         let mut points = Self::default();
         for begin in (first..=last).step_by(merged as usize) {
-            let mut point = TimeBucket { live_bytes_max: live.0, live_count_max: live.1, ..TimeBucket::default() };
+            let mut point =
+                TimeBucket { live_bytes_max: live.0, live_count_max: live.1, ..TimeBucket::default() };
             let mut is_quiet = true;
             while let Some(bucket) = buckets.next_if(|bucket| bucket.index < begin + merged) {
                 point = if is_quiet { *bucket } else { both(point, bucket) };
@@ -119,7 +120,14 @@ mod tests {
 
     fn bucket(index: u64, max: u64, end: u64) -> TimeBucket {
         let counts = TimeBucket { allocated_count: 1, freed_count: 2, ..TimeBucket::default() };
-        TimeBucket { index, live_bytes_max: max, live_bytes_end: end, live_count_max: max, live_count_end: end, ..counts }
+        TimeBucket {
+            index,
+            live_bytes_max: max,
+            live_bytes_end: end,
+            live_count_max: max,
+            live_count_end: end,
+            ..counts
+        }
     }
 
     fn timeline() -> Timeline {

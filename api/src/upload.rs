@@ -17,7 +17,11 @@ use serde_json::json;
 use std::io;
 
 /// Takes a capture in. The answer comes once it is durable; indexing goes on after.
-pub(crate) async fn receive(api: Api, request: HttpRequest, mut payload: Payload) -> Result<HttpResponse, Problem> {
+pub(crate) async fn receive(
+    api: Api,
+    request: HttpRequest,
+    mut payload: Payload,
+) -> Result<HttpResponse, Problem> {
     let received = take_in(&api, &request, &mut payload).await;
     if received.is_err() {
         drain(&mut payload).await;
@@ -37,7 +41,10 @@ async fn take_in(api: &State, request: &HttpRequest, payload: &mut Payload) -> R
     let new = new_profile(request, &parameters)?;
     check_length(request, api.options.max_upload_bytes)?;
     let decoder = Decoder::of(request.headers()).map_err(|encoding| {
-        Problem::new(&BAD_ENCODING, format!("`{encoding}`: send the capture as it is, or with `gzip` or `zstd`"))
+        Problem::new(
+            &BAD_ENCODING,
+            format!("`{encoding}`: send the capture as it is, or with `gzip` or `zstd`"),
+        )
     })?;
     let upload = api.service.upload().await?;
     let incoming = Incoming { upload, decoder, bytes_max: api.options.max_upload_bytes, came: 0, decoded: 0 };
@@ -54,7 +61,12 @@ struct Incoming {
 }
 
 impl Incoming {
-    async fn take(mut self, payload: &mut Payload, api: &State, new: NewProfile) -> Result<Received, Problem> {
+    async fn take(
+        mut self,
+        payload: &mut Payload,
+        api: &State,
+        new: NewProfile,
+    ) -> Result<Received, Problem> {
         while let Some(chunk) = next(payload, api.options.upload_idle).await? {
             self.came += chunk.len() as u64;
             if self.came > self.bytes_max {

@@ -96,7 +96,10 @@ mod tests {
     #[test]
     fn the_same_bytes_are_right_and_others_wrong() {
         let verdicts = judge(Kind::List, &[(200, "[1]"), (200, "[1]"), (200, "[1 ]"), (200, "[1]")]);
-        assert_eq!((&verdicts[0], &verdicts[1], &verdicts[3]), (&Verdict::Right, &Verdict::Right, &Verdict::Right));
+        assert_eq!(
+            (&verdicts[0], &verdicts[1], &verdicts[3]),
+            (&Verdict::Right, &Verdict::Right, &Verdict::Right)
+        );
         let Verdict::Wrong(why) = &verdicts[2] else { panic!("{verdicts:?}") };
         assert!(why.contains("differs from byte 2"), "{why}");
     }
@@ -119,7 +122,8 @@ mod tests {
 
     #[test]
     fn only_too_busy_is_an_excuse() {
-        let verdicts = judge(Kind::Groups, &[(429, ""), (503, "{}"), (404, "{}"), (200, "<html>"), (200, "{}")]);
+        let verdicts =
+            judge(Kind::Groups, &[(429, ""), (503, "{}"), (404, "{}"), (200, "<html>"), (200, "{}")]);
         assert_eq!((&verdicts[0], &verdicts[4]), (&Verdict::TooBusy, &Verdict::Right));
         assert!(matches!(verdicts[1], Verdict::Failed(_)));
         assert!(matches!((&verdicts[2], &verdicts[3]), (Verdict::Wrong(_), Verdict::Wrong(_))));

@@ -31,7 +31,8 @@ impl Server {
         let host = uri.host().context("the host is missing")?;
         let port = uri.port_u16().unwrap_or(80);
         let name = host.trim_start_matches('[').trim_end_matches(']');
-        let mut addresses = (name, port).to_socket_addrs().with_context(|| format!("cannot find `{host}`"))?;
+        let mut addresses =
+            (name, port).to_socket_addrs().with_context(|| format!("cannot find `{host}`"))?;
         ensure!(
             addresses.all(|address| address.ip().is_loopback()),
             "`{host}` is another machine; only a server of this one may be put under load (127.0.0.1, [::1], localhost)"
@@ -78,7 +79,9 @@ impl Client {
         let response = match call {
             Call::Get => self.agent.get(url).call()?,
             Call::PostText(text) => self.agent.post(url).header("content-type", "text/plain").send(text)?,
-            Call::PostJson(text) => self.agent.post(url).header("content-type", "application/json").send(text)?,
+            Call::PostJson(text) => {
+                self.agent.post(url).header("content-type", "application/json").send(text)?
+            }
         };
         answer(response)
     }

@@ -57,7 +57,8 @@ impl Drop for FakeServer {
 
 fn serve(connection: TcpStream, answers: &Answers) {
     let mut reader = BufReader::new(&connection);
-    let head: Vec<_> = reader.by_ref().lines().map(Result::unwrap).take_while(|line| !line.is_empty()).collect();
+    let head: Vec<_> =
+        reader.by_ref().lines().map(Result::unwrap).take_while(|line| !line.is_empty()).collect();
     let headers = head.iter().filter_map(|line| line.split_once(": "));
     let mut lengths = headers.filter(|(name, _)| name.eq_ignore_ascii_case("content-length"));
     let length = lengths.next().map_or(0, |(_, length)| length.parse().unwrap());

@@ -2,8 +2,8 @@
 
 use crate::answers::{FirstAnswers, Verdict};
 use crate::client::Client;
-use crate::requests::Mix;
 use crate::report::Measured;
+use crate::requests::Mix;
 use crate::schedule::Schedule;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -59,7 +59,9 @@ impl Run<'_> {
         let mut measured = Measured::default();
         while self.start.elapsed() < self.load.time_limit {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
-            let Some(due) = self.load.schedule.due(number).filter(|due| *due < self.load.time_limit) else { break };
+            let Some(due) = self.load.schedule.due(number).filter(|due| *due < self.load.time_limit) else {
+                break;
+            };
             thread::sleep(due.saturating_sub(self.start.elapsed()));
             self.send(number, due, &mut measured);
         }
@@ -94,7 +96,8 @@ mod tests {
     }
 
     fn measure(server: &FakeServer, clients: usize, requests: usize, rate: u32) -> Measured {
-        let load = Load { clients, schedule: Schedule::new(requests, rate), time_limit: Duration::from_secs(60) };
+        let load =
+            Load { clients, schedule: Schedule::new(requests, rate), time_limit: Duration::from_secs(60) };
         apply(&server.client(), &Mix::over(&["p_a".to_owned()]), &load)
     }
 
@@ -124,7 +127,8 @@ mod tests {
         let server = FakeServer::start(|line, _| good(line));
         let client = server.client();
         drop(server);
-        let load = Load { clients: 1, schedule: Schedule::new(3, 10_000), time_limit: Duration::from_secs(60) };
+        let load =
+            Load { clients: 1, schedule: Schedule::new(3, 10_000), time_limit: Duration::from_secs(60) };
         assert!(!apply(&client, &Mix::over(&["p_a".to_owned()]), &load).is_good());
     }
 
@@ -148,7 +152,8 @@ mod tests {
     #[test]
     fn what_the_time_limit_leaves_over_counts_against_the_server() {
         let server = FakeServer::start(|line, _| good(line));
-        let load = Load { clients: 2, schedule: Schedule::new(1000, 100), time_limit: Duration::from_millis(100) };
+        let load =
+            Load { clients: 2, schedule: Schedule::new(1000, 100), time_limit: Duration::from_millis(100) };
         let measured = apply(&server.client(), &Mix::over(&["p_a".to_owned()]), &load);
         assert!(measured.left_over() >= 990, "{}", measured.left_over());
         assert!(!measured.is_good());

@@ -6,6 +6,7 @@ use crate::uploads::Profile;
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -105,10 +106,10 @@ impl Measured {
     }
 
     fn of_kind(&mut self, kind: Kind) -> Option<&mut OfKind> {
-        if !self.kinds.contains_key(&kind) {
-            self.kinds.insert(kind, OfKind::new()?);
+        match self.kinds.entry(kind) {
+            Entry::Occupied(entry) => Some(entry.into_mut()),
+            Entry::Vacant(entry) => Some(entry.insert(OfKind::new()?)),
         }
-        self.kinds.get_mut(&kind)
     }
 
     fn tell(&mut self, failure: String) {
@@ -219,7 +220,9 @@ fn kind_line((kind, of_kind): (&Kind, &OfKind)) -> String {
         of_kind.failed,
         of_kind.wrong
     );
-    for latency in PERCENTILES.map(|(_, percent)| of_kind.percentile(percent)).into_iter().chain([of_kind.max()]) {
+    for latency in
+        PERCENTILES.map(|(_, percent)| of_kind.percentile(percent)).into_iter().chain([of_kind.max()])
+    {
         // Writing to a string can't fail.
         let _ = write!(line, " {:>10.2}", milliseconds(latency));
     }
@@ -242,7 +245,7 @@ fn kind_json((kind, of_kind): (&Kind, &OfKind)) -> Value {
 }
 
 fn milliseconds(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1e3
+    duration.as_micros() as f64 / 1e3
 }
 
 #[cfg(test)]
@@ -282,7 +285,8 @@ mod tests {
     #[test]
     fn the_table_has_a_line_a_kind_and_its_columns_are_aligned() {
         let table = Report::new(Vec::new(), hundred()).table();
-        let lines: Vec<_> = table.lines().filter(|line| line.contains("ms") || line.starts_with("list")).collect();
+        let lines: Vec<_> =
+            table.lines().filter(|line| line.contains("ms") || line.starts_with("list")).collect();
         assert_eq!(lines.len(), 2, "{table}");
         assert_eq!(lines[0].len(), lines[1].len(), "{table}");
         assert!(table.contains("100 requests in 2.00 s: 50.0 a second"), "{table}");

@@ -23,7 +23,8 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 5] = [Self::List, Self::Groups, Self::Timeline, Self::Script, Self::Comparison];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::List, Self::Groups, Self::Timeline, Self::Script, Self::Comparison];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -108,7 +109,8 @@ fn about(id: &str) -> Vec<Request> {
         Request::new(Kind::Groups, groups("allocated_count"), ""),
         Request::new(Kind::Timeline, format!("/v1/profiles/{id}/timeline?points=500"), ""),
     ];
-    requests.extend(SCRIPTS.map(|script| Request::new(Kind::Script, format!("/script?profile={id}"), script)));
+    requests
+        .extend(SCRIPTS.map(|script| Request::new(Kind::Script, format!("/script?profile={id}"), script)));
     requests
 }
 

@@ -77,7 +77,8 @@ mod tests {
 
     #[test]
     fn an_upload_is_followed_until_it_is_ready() {
-        let profile = upload_to("event: progress\ndata: {}\n\n: still there\n\nevent: done\ndata: {}\n\n").unwrap();
+        let profile =
+            upload_to("event: progress\ndata: {}\n\n: still there\n\nevent: done\ndata: {}\n\n").unwrap();
         assert_eq!((profile.id.as_str(), profile.bytes, profile.known), ("p_a", 7, false));
         assert!(profile.received <= profile.ready);
     }

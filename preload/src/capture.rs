@@ -14,7 +14,7 @@ use crate::record::{self, Birth, Flags};
 use crate::ring::Pushed;
 use crate::stacks::StackId;
 use crate::thread::{self, Thread};
-use crate::{hooks, lifecycle, real, signal, sys};
+use crate::{hooks, lifecycle, real, signal, sys, thread_end};
 
 /// What the library does with what it sees. The order matters: hooks compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -124,7 +124,7 @@ fn attach(local: &'static ThreadLocal, record: usize) -> Option<(&'static Thread
     let borrowed = record == RETIRED;
     if !borrowed {
         local.record.store(core::ptr::from_ref(thread).expose_provenance(), Ordering::Relaxed);
-        lifecycle::watch_thread_end();
+        thread_end::watch();
     }
     thread.begin();
     push(thread, record::thread(clock::before(), sys::thread_id()));
@@ -250,9 +250,10 @@ const STEP: Duration = Duration::from_millis(20);
 fn push_when_drained<const N: usize>(thread: &Thread, record: [u64; N]) {
     let start = clock::nanoseconds();
     while lifecycle::writer_runs_here() {
-        thread.ask_for_room();
+        thread.ask_for_room(record::tick(record.first().copied().unwrap_or(0)));
         signal::wake_writer();
         if thread.ring.push(record) != Pushed::Full {
+            thread.got_room();
             return;
         }
         if u128::from(clock::nanoseconds().saturating_sub(start)) > PATIENCE.as_nanos() {
@@ -260,5 +261,6 @@ fn push_when_drained<const N: usize>(thread: &Thread, record: [u64; N]) {
         }
         thread.wait_for_room(STEP);
     }
+    thread.got_room();
     thread.lose_event();
 }

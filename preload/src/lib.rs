@@ -4,10 +4,10 @@
 //! | module | what it knows |
 //! |---|---|
 //! | `hooks`, `real`, `control` | the table of hooks, the functions behind them, the functions that programs may call |
-//! | `capture`, `thread`, `record`, `ring` | coming in, stamping an event, and handing it to the writer |
-//! | `unwind`, `stacks` | walking a stack, and numbering the distinct ones |
+//! | `capture`, `thread`, `thread_end`, `record`, `ring` | coming in, stamping an event, and handing it to the writer |
+//! | `unwind`, `stacks`, `published` | walking a stack, and numbering the distinct ones |
 //! | `writer` | all rings to one order, and that to the file |
-//! | `lifecycle`, `settings`, `environment`, `log` | the process from its first call to its end |
+//! | `lifecycle`, `signal`, `settings`, `environment`, `log` | the process from its first call to its end |
 //! | `arch`, `sys`, `clock`, `memory`, `maps` | processor, kernel, time, and memory |
 //!
 //! Rules that hold everywhere: a hook takes no lock that the program can hold, allocates nothing from the
@@ -32,6 +32,7 @@ mod signal;
 mod stacks;
 mod sys;
 mod thread;
+mod thread_end;
 mod unwind;
 mod writer;
 

@@ -15,7 +15,7 @@ use crate::clock::{self, Pair};
 use crate::log::{self, Level};
 use crate::settings::Settings;
 use crate::writer::{self, FlushRequest, modules};
-use crate::{hooks, real, signal, sys, unwind};
+use crate::{hooks, real, signal, sys, thread_end, unwind};
 
 /// What is known from the start on.
 pub(crate) struct Start {
@@ -71,8 +71,11 @@ pub(crate) fn initialise() {
         GRABS_BACKTRACES_ON_FREE.store(settings.grab_backtraces_on_free, Ordering::Relaxed);
         log::set_level(settings.log);
         unwind::use_stack_cache(settings.use_stack_cache);
-        unwind::set_find_object(real::symbol(real::Scope::Anywhere, c"_dl_find_object").unwrap_or(0));
-        create_key();
+        match real::symbol(real::Scope::Anywhere, c"_dl_find_object") {
+            Some(function) => unwind::set_find_object(function),
+            None => unwind::note_loaded(),
+        }
+        thread_end::create_key();
         let mode = if settings.disabled_by_default { Mode::Idle } else { Mode::Recording };
         let start = Start { settings, moment: Pair::now(), process: sys::process_id() };
         if START.set(start).is_ok() {
@@ -193,7 +196,6 @@ pub(crate) fn sync() {
 }
 
 const STEP: Duration = Duration::from_millis(20);
-#[cfg_attr(test, expect(dead_code, reason = "as `sync`"))]
 const SYNC_STEPS: u32 = 500;
 /// The end of the program waits this many steps for the writer.
 const FINISH_STEPS: u32 = 3000;
@@ -254,43 +256,3 @@ pub(crate) fn finished() {
     STAGE.store(Stage::Finished as u32, Ordering::Release);
     sys::futex_wake(&STAGE);
 }
-
-/// The key whose destructor tells us that a thread ends, plus one.
-static KEY: AtomicU32 = AtomicU32::new(0);
-/// Destructors of keys run again while values are set, this often.
-const ROUNDS: usize = 4;
-
-fn create_key() {
-    let mut key = 0;
-    // SAFETY: plain registration; the destructor stays valid.
-    if unsafe { libc::pthread_key_create(&raw mut key, Some(on_thread_end)) } == 0 {
-        KEY.store(key + 1, Ordering::Relaxed);
-    }
-}
-
-/// Has the calling thread's record given up when the thread ends.
-pub(crate) fn watch_thread_end() {
-    set_round(1);
-}
-
-fn set_round(round: usize) {
-    if let Some(key) = KEY.load(Ordering::Relaxed).checked_sub(1) {
-        // SAFETY: the key exists; the value is a number, not an address.
-        unsafe { libc::pthread_setspecific(key, core::ptr::without_provenance(round)) };
-    }
-}
-
-/// Waits for the last round, because destructors of other keys may still allocate.
-unsafe extern "C" fn on_thread_end(round: *mut c_void) {
-    if round.addr() < ROUNDS {
-        capture::privately(|| set_round(round.addr() + 1));
-    } else {
-        capture::detach();
-    }
-}
-
-/// Flags of the writing thread: it shares memory and signals with the program, but neither descriptors nor the
-/// working directory. So the program can't close the capture's file, and doesn't pass it on to its children.
-pub(crate) const WRITER_FLAGS: usize =
-    (libc::CLONE_VM | libc::CLONE_SIGHAND | libc::CLONE_THREAD | libc::CLONE_SYSVSEM | libc::CLONE_SETTLS)
-        as usize;

@@ -9,6 +9,7 @@ use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering, compiler_fence, fence};
 use core::time::Duration;
 
+use crate::clock::Tick;
 use crate::ring::Ring;
 use crate::stacks::{Interner, StackId};
 use crate::unwind::Unwinder;
@@ -22,6 +23,8 @@ pub(crate) struct Thread {
     owned: AtomicU32,
     /// 1 while the owner waits for room in the ring.
     wants_room: AtomicU32,
+    /// The stamp of the event that the owner wants room for; 0 for none.
+    waiting: AtomicU64,
     /// Events that found no room.
     lost: AtomicU64,
     next: AtomicPtr<Self>,
@@ -114,11 +117,25 @@ impl Thread {
         self.sequence.load(Ordering::Acquire)
     }
 
-    /// Announces that the owner is going to wait for room. It should look for room once more before it does.
-    pub(crate) fn ask_for_room(&self) {
+    /// Announces that the owner is going to wait for room for an event. It should look for room once more
+    /// before it does.
+    pub(crate) fn ask_for_room(&self, event: Tick) {
+        self.waiting.store(event.0, Ordering::Relaxed);
         self.wants_room.store(1, Ordering::Relaxed);
         // Either the writer sees the wish when it has made room, or the owner sees the room.
         fence(Ordering::SeqCst);
+    }
+
+    /// The owner's event is in the ring, or given up.
+    pub(crate) fn got_room(&self) {
+        self.wants_room.store(0, Ordering::Relaxed);
+        // Release: whoever sees this sees the event.
+        self.waiting.store(0, Ordering::Release);
+    }
+
+    /// The stamp of the event that the owner waits with.
+    pub(crate) fn waits_with(&self) -> Option<Tick> {
+        Some(Tick(self.waiting.load(Ordering::Acquire))).filter(|&tick| tick != Tick(0))
     }
 
     /// Waits until the writer has made room, at most for `timeout`.

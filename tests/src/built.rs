@@ -18,6 +18,11 @@ pub fn library() -> PathBuf {
     built("libbytehound.so")
 }
 
+/// The load test.
+pub fn loadtest() -> PathBuf {
+    built("bytehound-loadtest")
+}
+
 /// The program of the case study.
 pub fn simulation() -> PathBuf {
     built("simulation")

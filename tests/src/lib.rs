@@ -9,8 +9,8 @@ mod program;
 mod server;
 mod sites;
 
-pub use built::{bytehound, golden, library, root, scripts, simulation};
+pub use built::{bytehound, golden, library, loadtest, root, scripts, simulation};
 pub use captured::{Capture, allocations_of};
 pub use program::{Ended, compile, compile_as, run};
 pub use server::Server;
-pub use sites::{Site, Sites, allocations_at, index, sites_in};
+pub use sites::{Site, Sites, allocations_at, functions_of, index, sites_in};

@@ -5,7 +5,7 @@
 
 use crate::Ended;
 use anyhow::Result;
-use bytehound_index::{Allocation, Backtrace, BacktraceId, Profile, Row, build};
+use bytehound_index::{Allocation, BacktraceId, Profile, Row, build};
 use bytehound_store::{NewProfile, Store};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -58,12 +58,9 @@ pub fn index(capture: &Path) -> Result<Arc<Profile>> {
 
 /// The allocations of a profile, each with that of the told call sites that made it: the innermost that its stack
 /// passes through. Those of no such site are left out.
-pub fn allocations_at<'a>(
-    profile: &Profile,
-    told: &'a Sites,
-) -> impl Iterator<Item = (&'a str, Allocation)> {
+pub fn allocations_at<'a>(profile: &Profile, told: &'a Sites) -> impl Iterator<Item = (&'a str, Allocation)> {
     let sites: Vec<_> =
-        (0..profile.backtrace_count()).map(|id| innermost(profile.backtrace(BacktraceId(id)), told)).collect();
+        (0..profile.backtrace_count()).map(|id| innermost(profile, BacktraceId(id), told)).collect();
     let rows = (0..profile.row_count()).map(|row| profile.allocation(Row(row)));
     rows.filter_map(move |allocation| {
         let site = *sites.get(allocation.backtrace.0 as usize)?;
@@ -86,12 +83,16 @@ pub fn sites_in(profile: &Profile, told: &Sites) -> Sites {
     sites
 }
 
-fn innermost<'a>(backtrace: Backtrace<'_>, told: &'a Sites) -> Option<&'a str> {
-    let mut functions = backtrace.frames().rev().filter_map(|frame| frame.name());
-    functions.find_map(|function| told.get_key_value(own_name(function))).map(|(name, _)| name.as_str())
+/// The functions that a stack passes through, innermost first, without their scopes and arguments.
+pub fn functions_of(profile: &Profile, backtrace: BacktraceId) -> impl Iterator<Item = &str> {
+    profile.backtrace(backtrace).frames().rev().filter_map(|frame| frame.name()).map(own_name)
 }
 
-/// A function's name without its scope and its arguments.
+fn innermost<'a>(profile: &Profile, backtrace: BacktraceId, told: &'a Sites) -> Option<&'a str> {
+    let mut told = functions_of(profile, backtrace).filter_map(|function| told.get_key_value(function));
+    told.next().map(|(name, _)| name.as_str())
+}
+
 fn own_name(function: &str) -> &str {
     let name = function.split_once('(').map_or(function, |(name, _)| name);
     name.rsplit_once("::").map_or(name, |(_, name)| name)

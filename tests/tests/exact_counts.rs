@@ -3,7 +3,9 @@
 
 use anyhow::{Context, Result, ensure};
 use bytehound_index::Profile;
-use bytehound_tests::{Capture, Ended, Sites, allocations_at, compile, compile_as, index, run, sites_in};
+use bytehound_tests::{
+    Capture, Ended, Sites, allocations_at, compile, compile_as, functions_of, index, run, sites_in,
+};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -11,6 +13,8 @@ use tempfile::{TempDir, tempdir};
 
 /// A program's run under capture, which went as it goes without.
 struct Run {
+    /// The command.
+    what: String,
     folder: TempDir,
     capture: Capture,
     told: Sites,
@@ -28,10 +32,11 @@ impl Run {
         let program = program.to_str().context("the path is no text")?;
         let words: Vec<_> = std::iter::once(program).chain(arguments.iter().copied()).collect();
         let capture = Capture::of(folder.path(), "program", &words)?;
-        assert_eq!(without_our_words(&capture.ended), plain, "{words:?}");
+        let what = words.join(" ");
+        assert_eq!(without_our_words(&capture.ended), plain, "{what}");
         let told = plain.sites();
-        ensure!(!told.is_empty(), "the program told of no call site: {}", plain.stdout);
-        Ok(Self { folder, capture, told })
+        ensure!(!told.is_empty(), "`{what}` told of no call site: {}", plain.stdout);
+        Ok(Self { what, folder, capture, told })
     }
 
     fn profile(&self) -> Result<Arc<Profile>> {
@@ -52,8 +57,8 @@ fn without_our_words(ended: &Ended) -> Ended {
 /// Nothing is missing, nothing is too much, and nothing contradicts itself.
 fn check(run: &Run) -> Result<Arc<Profile>> {
     let profile = run.profile()?;
-    assert_eq!(sites_in(&profile, &run.told), run.told);
-    assert_eq!(profile.manifest().defects, [""; 0]);
+    assert_eq!(sites_in(&profile, &run.told), run.told, "{}", run.what);
+    assert_eq!(profile.manifest().defects, [""; 0], "{}", run.what);
     Ok(profile)
 }
 
@@ -66,6 +71,19 @@ fn every_member_of_the_malloc_family_is_captured_when_it_works_and_only_then() -
 #[test]
 fn allocations_are_told_apart_by_their_callers() -> Result<()> {
     check(&Run::of("call_sites.c", &[])?)?;
+    Ok(())
+}
+
+#[test]
+fn every_free_has_the_stack_of_who_freed() -> Result<()> {
+    let run = Run::of("call_sites.c", &[])?;
+    let profile = run.profile()?;
+    for (site, block) in allocations_at(&profile, &run.told).filter(|(_, block)| !block.is_leaked()) {
+        let end =
+            block.death_backtrace.with_context(|| format!("no stack of who freed a block of {site}"))?;
+        let innermost: Vec<_> = functions_of(&profile, end).take(2).collect();
+        assert_eq!(innermost, ["free", "release"], "a block of {site}");
+    }
     Ok(())
 }
 
@@ -95,7 +113,10 @@ fn children_that_do_not_exec_work_and_leave_the_capture_to_their_parent() -> Res
 fn captures_in(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path()));
     let paths: Vec<_> = entries.collect::<Result<_>>()?;
-    Ok(paths.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "dat")).collect())
+    Ok(paths
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|extension| extension == "dat"))
+        .collect())
 }
 
 #[test]
@@ -107,9 +128,8 @@ fn children_by_vfork_and_an_exec_that_fails_change_nothing() -> Result<()> {
 #[test]
 fn a_program_that_executes_itself_goes_on_and_a_capture_of_it_loads() -> Result<()> {
     let run = Run::of("execs.c", &["3"])?;
-    let most = run.told.clone();
     for (name, site) in sites_in(&*run.profile()?, &run.told) {
-        assert!(site.allocated <= most[&name].allocated, "{name}: {site:?}");
+        assert!(site.allocated <= run.told[&name].allocated, "{name}: {site:?}");
     }
     Ok(())
 }
@@ -117,7 +137,7 @@ fn a_program_that_executes_itself_goes_on_and_a_capture_of_it_loads() -> Result<
 #[test]
 fn the_capture_is_complete_however_a_process_ends_itself() -> Result<()> {
     for how in ["return", "exit", "_exit", "_Exit", "quick_exit", "thread", "main_leaves_first"] {
-        check(&Run::of("exits.c", &[how])?).with_context(|| how.to_owned())?;
+        check(&Run::of("exits.c", &[how])?)?;
     }
     Ok(())
 }

@@ -10,11 +10,11 @@ pub(crate) fn executable() -> PathBuf {
     root().join("target/release/bytehound")
 }
 
-/// Builds the web UI, the capture library and the executable.
+/// Builds the web UI, the capture library, the executable, and the load test.
 pub(crate) fn everything() -> Result<()> {
     web_ui()?;
     capture_library()?;
-    run(&mut cargo("build --release --locked -p bytehound-cli"))
+    run(&mut cargo("build --release --locked -p bytehound-cli -p bytehound-loadtest"))
 }
 
 /// The program of the case study, built as people build their programs: optimised, with debug information.

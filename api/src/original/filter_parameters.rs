@@ -1,75 +1,26 @@
 //! The filters that a query string can ask for.
 
+use super::filter_tables::{
+    Build, CHOICES, COUNTS, INTERVALS, LIFETIMES, Lifetime, NUMBERS, OfBacktraces, REGEXES, Side,
+};
 use super::instants::{Flavour, Offset, duration, refuse};
 use crate::errors::{BAD_PARAMETER, BAD_REGEX};
 use crate::parameters::Parameters;
 use crate::problem::Problem;
-use bytehound_index::{BacktraceId, BacktraceSet, Bound, Manifest, Pattern, Predicate, Profile, Row, Selection, Share};
+use bytehound_index::{BacktraceId, Bound, Manifest, Pattern, Predicate, Profile, Row, Selection, Share};
 use std::sync::Arc;
 
 /// One condition; some can only be completed once it is known which profile is asked.
 #[derive(Debug)]
 enum Condition {
     Fixed(Predicate),
-    Bounded { build: fn(Bound) -> Predicate, side: fn(u64) -> Bound, offset: Offset },
+    Bounded { build: Build, side: Side, offset: Offset },
     AliveAt(Vec<Offset>),
 }
 
 /// Conditions that must all hold.
 #[derive(Debug, Default)]
 pub(super) struct Filter(Vec<Condition>);
-
-type Build = fn(Bound) -> Predicate;
-
-/// Bounds that are plain numbers: the parameter without `_min` or `_max`.
-const NUMBERS: [(&str, Build); 4] = [
-    ("address", Predicate::Address),
-    ("size", Predicate::Size),
-    ("first_size", Predicate::FirstSize),
-    ("last_size", Predicate::LastSize),
-];
-
-/// The same, of 32 bits.
-const COUNTS: [(&str, Build); 4] = [
-    ("backtrace_depth", Predicate::BacktraceLength),
-    ("group_allocations", Predicate::GroupAllocations),
-    ("chain_length", Predicate::ChainLength),
-    ("position_in_chain", Predicate::ChainPosition),
-];
-
-const INTERVALS: [(&str, Build); 2] =
-    [("lifetime", Predicate::Lifetime), ("chain_lifetime", Predicate::ChainLifetime)];
-
-const REGEXES: [(&str, fn(Pattern) -> Predicate); 4] = [
-    ("function_regex", Predicate::PassingThroughFunction),
-    ("source_regex", Predicate::PassingThroughSource),
-    ("negative_function_regex", Predicate::NotPassingThroughFunction),
-    ("negative_source_regex", Predicate::NotPassingThroughSource),
-];
-
-const CHOICES: [(&str, [(&str, Predicate); 2]); 3] = [
-    ("mmaped", [("yes", Predicate::PtmallocMmaped), ("no", Predicate::PtmallocNotMmaped)]),
-    ("arena", [("main", Predicate::PtmallocFromMainArena), ("non_main", Predicate::PtmallocNotFromMainArena)]),
-    ("jemalloc", [("yes", Predicate::Jemalloc), ("no", Predicate::NotJemalloc)]),
-];
-
-/// What of a lifetime is wanted.
-#[derive(Clone, Copy)]
-enum Lifetime {
-    All,
-    Leaked,
-    ChainLeaked,
-    Temporary,
-    WholeGroupLeaked,
-}
-
-const LIFETIMES: [(&str, Lifetime); 5] = [
-    ("all", Lifetime::All),
-    ("only_leaked", Lifetime::Leaked),
-    ("only_chain_leaked", Lifetime::ChainLeaked),
-    ("only_temporary", Lifetime::Temporary),
-    ("only_whole_group_leaked", Lifetime::WholeGroupLeaked),
-];
 
 impl Filter {
     /// Reads every filter parameter there is.
@@ -94,7 +45,9 @@ impl Filter {
             true => Selection::all().filtered(Predicate::Allocated(Bound::AtLeast(0))),
             false => Selection::all(),
         };
-        self.0.iter().fold(selection, |selection, condition| selection.filtered(condition.predicate(manifest)))
+        self.0
+            .iter()
+            .fold(selection, |selection, condition| selection.filtered(condition.predicate(manifest)))
     }
 
     fn fixed(&mut self, predicate: Predicate) {
@@ -120,14 +73,14 @@ impl Filter {
         Ok(())
     }
 
-    fn number(&mut self, number: Option<u64>, build: Build, bound: fn(u64) -> Bound) {
+    fn number(&mut self, number: Option<u64>, build: Build, bound: Side) {
         if let Some(number) = number {
             self.fixed(build(bound(number)));
         }
     }
 
     fn instants(&mut self, parameters: &Parameters) -> Result<(), Problem> {
-        let wanted: [(&str, Flavour, Build, fn(u64) -> Bound); 6] = [
+        let wanted: [(&str, Flavour, Build, Side); 6] = [
             ("from", Flavour::From, Predicate::Allocated, Bound::AtLeast),
             ("to", Flavour::To, Predicate::Allocated, Bound::AtMost),
             ("group_interval_min", Flavour::Length, Predicate::GroupInterval, Bound::AtLeast),
@@ -150,7 +103,7 @@ impl Filter {
     }
 
     fn backtraces(&mut self, parameters: &Parameters) -> Result<(), Problem> {
-        let sets: [(&str, fn(BacktraceSet) -> Predicate); 2] = [
+        let sets: [(&str, OfBacktraces); 2] = [
             ("backtraces", Predicate::Backtraces),
             ("deallocation_backtraces", Predicate::DeallocationBacktraces),
         ];
@@ -234,12 +187,15 @@ impl Amount {
                 Ok(percent) => Ok(Self::Share(Share(f64::from(percent) / 100.0))),
                 Err(_) => Err(refuse("not a valid percentage")),
             },
-            None => text.parse::<u32>().map(|number| Self::Number(number.into())).map_err(|_| refuse("not a valid number")),
+            None => text
+                .parse::<u32>()
+                .map(|number| Self::Number(number.into()))
+                .map_err(|_| refuse("not a valid number")),
         }
     }
 }
 
-fn sides(name: &str) -> [(String, fn(u64) -> Bound); 2] {
+fn sides(name: &str) -> [(String, Side); 2] {
     [(format!("{name}_min"), Bound::AtLeast), (format!("{name}_max"), Bound::AtMost)]
 }
 

@@ -6,12 +6,6 @@ use bytehound_index::{BacktraceSummary, Group};
 use serde::Serialize;
 
 #[derive(Serialize)]
-pub(super) struct GroupsJson<'a> {
-    pub(super) allocations: Vec<GroupJson<'a>>,
-    pub(super) total_count: usize,
-}
-
-#[derive(Serialize)]
 pub(super) struct GroupJson<'a> {
     pub(super) all: SumsJson,
     pub(super) only_matched: SumsJson,

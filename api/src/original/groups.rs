@@ -2,24 +2,28 @@
 
 use super::filter_parameters::Filter;
 use super::frame_json::frames;
-use super::group_json::{GroupJson, GroupsJson, Sums};
+use super::group_json::{GroupJson, Sums};
 use super::timeval::Clock;
-use super::{Answer, ask, profile, written};
+use super::{Answer, profile};
 use crate::parameters::Parameters;
 use crate::problem::Problem;
 use crate::state::Api;
-use actix_web::HttpRequest;
+use crate::stream::{ChunkWriter, stream};
+use actix_web::{HttpRequest, HttpResponse};
 use bytehound_actors::ServiceError;
 use bytehound_index::{BacktraceSummary, Cancel, Group, Profile};
+use std::io::{self, Write};
 
 /// By what groups are sorted, and of which of their two sums.
 #[derive(Clone, Copy)]
 struct SortBy {
     of_all: bool,
-    key: fn(&Sums) -> u64,
+    key: Key,
 }
 
-const KEYS: [(&str, fn(&Sums) -> u64); 6] = [
+type Key = fn(&Sums) -> u64;
+
+const KEYS: [(&str, Key); 6] = [
     ("min_timestamp", |sums| sums.first_us),
     ("max_timestamp", |sums| sums.last_us),
     ("interval", Sums::interval_us),
@@ -27,9 +31,6 @@ const KEYS: [(&str, fn(&Sums) -> u64); 6] = [
     ("leaked_count", |sums| sums.leaked_count),
     ("size", |sums| sums.size),
 ];
-
-/// Groups written between two looks at whether anybody still wants them.
-const GROUPS_BETWEEN_LOOKS: usize = 256;
 
 struct Question {
     filter: Filter,
@@ -44,7 +45,9 @@ struct Question {
 pub(crate) async fn allocation_groups(api: Api, request: HttpRequest) -> Answer {
     let id = profile(&api, &request)?;
     let question = Question::read(&Parameters::of(&request))?;
-    ask(&api, id, move |profile, cancel| question.answer(profile, cancel)).await
+    let answer =
+        stream(&api.service, id, move |profile, writer, cancel| question.answer(profile, writer, cancel));
+    Ok(HttpResponse::Ok().content_type("application/json").streaming(answer.await?))
 }
 
 impl Question {
@@ -61,7 +64,12 @@ impl Question {
         })
     }
 
-    fn answer(&self, profile: &Profile, cancel: &Cancel) -> Result<Vec<u8>, ServiceError> {
+    fn answer(
+        &self,
+        profile: &Profile,
+        writer: &mut ChunkWriter,
+        cancel: &Cancel,
+    ) -> Result<(), ServiceError> {
         let groups = profile.groups(&self.filter.selection(profile), cancel)?;
         let summaries = profile.summaries()?;
         let mut sorted: Vec<&Group> = groups.iter().collect();
@@ -69,19 +77,21 @@ impl Question {
         if self.is_descending {
             sorted.reverse();
         }
+        cancel.check()?;
         let count = self.count.map_or(usize::MAX, |count| count as usize);
         let skip = usize::try_from(self.skip).unwrap_or(usize::MAX);
-        let mut allocations = Vec::new();
-        for (index, group) in sorted.into_iter().skip(skip).take(count).enumerate() {
-            if index % GROUPS_BETWEEN_LOOKS == 0 {
-                cancel.check()?;
-            }
-            allocations.push(self.group_json(profile, group, &summary(group, summaries)));
-        }
-        written(&GroupsJson { allocations, total_count: groups.len() })
+        let shown = sorted.into_iter().skip(skip).take(count);
+        let shown = shown.map(|group| self.group_json(profile, group, &summary(group, summaries)));
+        // What cannot be written has nobody who would read it.
+        write_groups(writer, shown, groups.len()).map_err(|_| ServiceError::Cancelled)
     }
 
-    fn group_json<'a>(&self, profile: &'a Profile, group: &Group, summary: &BacktraceSummary) -> GroupJson<'a> {
+    fn group_json<'a>(
+        &self,
+        profile: &'a Profile,
+        group: &Group,
+        summary: &BacktraceSummary,
+    ) -> GroupJson<'a> {
         let manifest = profile.manifest();
         let clock = Clock { start_us: manifest.start_us, runtime_us: manifest.runtime_us() };
         GroupJson {
@@ -100,18 +110,35 @@ impl SortBy {
         };
         let mut words = of(false, "only_matched").to_vec();
         words.extend(of(true, "all"));
-        let peak: fn(&Sums) -> u64 = |sums| sums.peak_at_us.unwrap_or(0);
+        let peak: Key = |sums| sums.peak_at_us.unwrap_or(0);
         words.push(("all.max_total_usage_first_seen_at".to_owned(), Self { of_all: true, key: peak }));
         let named: Vec<(&str, Self)> = words.iter().map(|(name, sort)| (name.as_str(), *sort)).collect();
         Ok(parameters.word("sort_by", &named)?.unwrap_or(named[0].1))
     }
 
     fn key(self, group: &Group, summaries: &[BacktraceSummary]) -> u64 {
-        let sums = if self.of_all { Sums::of_all(&summary(group, summaries)) } else { Sums::of_matched(group) };
+        let sums =
+            if self.of_all { Sums::of_all(&summary(group, summaries)) } else { Sums::of_matched(group) };
         (self.key)(&sums)
     }
 }
 
 fn summary(group: &Group, summaries: &[BacktraceSummary]) -> BacktraceSummary {
     summaries.get(group.backtrace.0 as usize).copied().unwrap_or_default()
+}
+
+/// One group at a time, so that they need not all be there at once.
+fn write_groups<'a>(
+    writer: &mut impl Write,
+    groups: impl Iterator<Item = GroupJson<'a>>,
+    total_count: usize,
+) -> io::Result<()> {
+    write!(writer, "{{\"allocations\":[")?;
+    for (index, group) in groups.enumerate() {
+        if index > 0 {
+            write!(writer, ",")?;
+        }
+        serde_json::to_writer(&mut *writer, &group)?;
+    }
+    write!(writer, "],\"total_count\":{total_count}}}")
 }

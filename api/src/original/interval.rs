@@ -44,7 +44,8 @@ mod tests {
 
     #[test]
     fn anything_else_is_no_interval() {
-        for text in ["s", "1d", "1.5s", "-1s", "1s!", "99999999999999999999", "18446744073709551615h", "1é"] {
+        for text in ["s", "1d", "1.5s", "-1s", "1s!", "99999999999999999999", "18446744073709551615h", "1é"]
+        {
             assert_eq!(parse_us(text), None, "{text}");
         }
     }

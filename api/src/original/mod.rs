@@ -2,6 +2,7 @@
 //! plain text, and parameters that a route does not know are passed over.
 
 mod filter_parameters;
+mod filter_tables;
 mod frame_json;
 mod group_json;
 mod groups;
@@ -22,7 +23,6 @@ use crate::problem::{Plain, Problem};
 use crate::state::State;
 use actix_web::{HttpRequest, HttpResponse};
 use bytehound_actors::ServiceError;
-use bytehound_index::{Cancel, Profile};
 use bytehound_store::ProfileId;
 
 /// What a handler here answers.
@@ -33,24 +33,9 @@ fn profile(api: &State, request: &HttpRequest) -> Result<ProfileId, Problem> {
     api.service.resolve(request.match_info().query("id")).map_err(no_data)
 }
 
-/// Puts a question to a profile; its answer is JSON, written on the query actor since it may be long.
-async fn ask(
-    api: &State,
-    id: ProfileId,
-    question: impl FnOnce(&Profile, &Cancel) -> Result<Vec<u8>, ServiceError> + Send + 'static,
-) -> Answer {
-    let json = api.service.ask(vec![id], move |profiles, cancel| question(&profiles[0], cancel)).await;
-    Ok(HttpResponse::Ok().content_type("application/json").body(json.map_err(no_data)?))
-}
-
 fn no_data(error: ServiceError) -> Problem {
     match error {
         ServiceError::NotFound(_) => Problem::new(&PROFILE_NOT_FOUND, "data not found"),
         error => error.into(),
     }
-}
-
-fn written(value: &impl serde::Serialize) -> Result<Vec<u8>, ServiceError> {
-    // Plain values with text keys: there is nothing that JSON cannot hold.
-    serde_json::to_vec(value).map_err(|error| ServiceError::Refused(error.to_string()))
 }

@@ -1,8 +1,8 @@
 //! `GET /data/{id}/timeline` and `/timeline_leaked`
 
-use super::{Answer, ask, profile, written};
+use super::{Answer, no_data, profile};
 use crate::state::Api;
-use actix_web::HttpRequest;
+use actix_web::{HttpRequest, HttpResponse};
 use bytehound_index::{Predicate, Selection};
 use std::sync::Arc;
 
@@ -18,5 +18,8 @@ pub(crate) async fn timeline_leaked(api: Api, request: HttpRequest) -> Answer {
 
 async fn answer(api: Api, request: HttpRequest, selection: Arc<Selection>) -> Answer {
     let id = profile(&api, &request)?;
-    ask(&api, id, move |profile, cancel| written(&profile.compatible_timeline(&selection, cancel)?)).await
+    let answer = api
+        .service
+        .ask(vec![id], move |profiles, cancel| Ok(profiles[0].compatible_timeline(&selection, cancel)?));
+    Ok(HttpResponse::Ok().json(answer.await.map_err(no_data)?))
 }

@@ -34,7 +34,9 @@ fn a_timeline_has_its_peak_and_all_of_its_allocations() {
     let id = server.upload("simulation.decoded.dat");
     let info = server.get(&format!("/v1/profiles/{id}")).json()["info"].clone();
     let runtime = info["runtime_us"].as_u64().unwrap();
-    for query in ["", "?points=10", "?points=100000", "?from_us=0", &format!("?from_us=0&to_us={runtime}&points=77")] {
+    for query in
+        ["", "?points=10", "?points=100000", "?from_us=0", &format!("?from_us=0&to_us={runtime}&points=77")]
+    {
         let data = server.get(&format!("/v1/profiles/{id}/timeline{query}")).json()["data"].clone();
         let column = |name: &str| -> Vec<u64> {
             data[name].as_array().unwrap().iter().map(|value| value.as_u64().unwrap()).collect()
@@ -43,7 +45,11 @@ fn a_timeline_has_its_peak_and_all_of_its_allocations() {
         assert!(t_us.is_sorted_by(|a, b| a < b), "{query}");
         assert!(t_us.iter().all(|t| *t <= runtime), "{query}");
         assert_eq!(column("live_bytes").into_iter().max(), info["peak_bytes"].as_u64(), "{query}");
-        assert_eq!(column("allocations").iter().sum::<u64>(), info["allocations"].as_u64().unwrap(), "{query}");
+        assert_eq!(
+            column("allocations").iter().sum::<u64>(),
+            info["allocations"].as_u64().unwrap(),
+            "{query}"
+        );
         for name in ["live_bytes", "live_count", "allocations", "deallocations"] {
             assert_eq!(column(name).len(), t_us.len(), "{query} {name}");
         }
@@ -51,7 +57,8 @@ fn a_timeline_has_its_peak_and_all_of_its_allocations() {
             assert!(t_us.len() <= 11, "{}", t_us.len());
         }
     }
-    let part = server.get(&format!("/v1/profiles/{id}/timeline?from_us=2000000&to_us=3000000&points=50")).json();
+    let part =
+        server.get(&format!("/v1/profiles/{id}/timeline?from_us=2000000&to_us=3000000&points=50")).json();
     let t_us = part["data"]["t_us"].as_array().unwrap();
     assert!((50..=52).contains(&t_us.len()), "{}", t_us.len());
     assert_eq!(t_us[0], 2_000_000);
@@ -129,9 +136,11 @@ fn a_script_has_the_profiles_that_the_request_names() {
     let server = TestServer::start();
     let (first, second) = (server.upload("realloc.raw.dat"), server.upload("cull.raw.dat"));
     let script = "println(profiles().len()); println(allocations().len());";
-    let count = |id: &str| server.get(&format!("/v1/profiles/{id}")).json()["info"]["allocations"].to_string();
+    let count =
+        |id: &str| server.get(&format!("/v1/profiles/{id}")).json()["info"]["allocations"].to_string();
     for (path, order) in [("/script", [&first, &second]), ("/v1/scripts", [&second, &first])] {
-        let by_query = server.post(&format!("{path}?profile={}&profile={}", order[0], order[1]), script.as_bytes(), &[]);
+        let by_query =
+            server.post(&format!("{path}?profile={}&profile={}", order[0], order[1]), script.as_bytes(), &[]);
         let by_body = server.post_json(path, &json!({"script": script, "profiles": order}));
         for answer in [by_query.json(), by_body.json()] {
             assert_eq!(answer["status"], "ok", "{answer}");
@@ -179,7 +188,8 @@ fn rows_of_a_comparison_add_up_and_the_largest_change_is_first() {
     }
     let labelled = json!({"base": {"profiles": [base]}, "new": {"labels": {"side": "new"}}});
     assert_eq!(server.post_json("/v1/comparisons", &labelled).json()["data"], data);
-    let finer = json!({"base": {"profiles": [base]}, "new": {"profiles": [new]}, "match": "exact", "limit": 3});
+    let finer =
+        json!({"base": {"profiles": [base]}, "new": {"profiles": [new]}, "match": "exact", "limit": 3});
     let finer = server.post_json("/v1/comparisons", &finer).json()["data"].clone();
     assert_eq!(finer["rows"].as_array().unwrap().len(), 3);
     assert_eq!(finer["delta"], data["delta"]);

@@ -1,6 +1,8 @@
 //! Requests that nobody means well with: whatever they ask, the service answers, and goes on.
 
 use crate::support::TestServer;
+use std::io::Write;
+use std::net::TcpStream;
 
 /// A small generator, so that every run asks the same.
 struct Random(u64);
@@ -19,22 +21,95 @@ impl Random {
 }
 
 const NAMES: [&str; 52] = [
-    "from", "to", "lifetime", "address_min", "address_max", "size_min", "size_max", "first_size_min", "first_size_max",
-    "last_size_min", "last_size_max", "lifetime_min", "lifetime_max", "backtrace_depth_min", "backtrace_depth_max",
-    "backtraces", "deallocation_backtraces", "mmaped", "arena", "jemalloc", "function_regex", "source_regex",
-    "negative_function_regex", "negative_source_regex", "marker", "group_interval_min", "group_interval_max",
-    "group_max_total_usage_first_seen_min", "group_max_total_usage_first_seen_max", "group_leaked_allocations_min",
-    "group_leaked_allocations_max", "group_allocations_min", "group_allocations_max", "chain_length_min",
-    "chain_length_max", "chain_lifetime_min", "chain_lifetime_max", "position_in_chain_min", "position_in_chain_max",
-    "alive_at", "alive_at_2", "skip", "count", "sort_by", "order", "strip_template_args", "from_us", "to_us", "points",
-    "limit", "cursor", "sort",
+    "from",
+    "to",
+    "lifetime",
+    "address_min",
+    "address_max",
+    "size_min",
+    "size_max",
+    "first_size_min",
+    "first_size_max",
+    "last_size_min",
+    "last_size_max",
+    "lifetime_min",
+    "lifetime_max",
+    "backtrace_depth_min",
+    "backtrace_depth_max",
+    "backtraces",
+    "deallocation_backtraces",
+    "mmaped",
+    "arena",
+    "jemalloc",
+    "function_regex",
+    "source_regex",
+    "negative_function_regex",
+    "negative_source_regex",
+    "marker",
+    "group_interval_min",
+    "group_interval_max",
+    "group_max_total_usage_first_seen_min",
+    "group_max_total_usage_first_seen_max",
+    "group_leaked_allocations_min",
+    "group_leaked_allocations_max",
+    "group_allocations_min",
+    "group_allocations_max",
+    "chain_length_min",
+    "chain_length_max",
+    "chain_lifetime_min",
+    "chain_lifetime_max",
+    "position_in_chain_min",
+    "position_in_chain_max",
+    "alive_at",
+    "alive_at_2",
+    "skip",
+    "count",
+    "sort_by",
+    "order",
+    "strip_template_args",
+    "from_us",
+    "to_us",
+    "points",
+    "limit",
+    "cursor",
+    "sort",
 ];
 
 const VALUES: [&str; 34] = [
-    "", "0", "1", "50", "4294967295", "4294967296", "18446744073709551615", "18446744073709551616", "-1", "1.5", "NaN",
-    "0%25", "50%25", "4294967295%25", "1s", "4h3m2s", "18446744073709551615h", "true", "yes", "main", "only_leaked",
-    "only_whole_group_leaked", "only_matched.size", "all.max_total_usage_first_seen_at", "dsc", "desc", "asc", "main",
-    "(a{1000}){1000}", "%5b", "%ff%fe", "%00", "after-18446744073709551615", "%3Cimg%20onerror=1%3E",
+    "",
+    "0",
+    "1",
+    "50",
+    "4294967295",
+    "4294967296",
+    "18446744073709551615",
+    "18446744073709551616",
+    "-1",
+    "1.5",
+    "NaN",
+    "0%25",
+    "50%25",
+    "4294967295%25",
+    "1s",
+    "4h3m2s",
+    "18446744073709551615h",
+    "true",
+    "yes",
+    "main",
+    "only_leaked",
+    "only_whole_group_leaked",
+    "only_matched.size",
+    "all.max_total_usage_first_seen_at",
+    "dsc",
+    "desc",
+    "asc",
+    "main",
+    "(a{1000}){1000}",
+    "%5b",
+    "%ff%fe",
+    "%00",
+    "after-18446744073709551615",
+    "%3Cimg%20onerror=1%3E",
 ];
 
 #[test]
@@ -53,7 +128,7 @@ fn no_query_string_makes_the_service_fail() {
     let mut random = Random(0x9E37_79B9_7F4A_7C15);
     let mut answered = 0;
     for _ in 0..2000 {
-        let route = if random.next() % 2 == 0 { routes[0] } else { random.of(&routes) };
+        let route = if random.next().is_multiple_of(2) { routes[0] } else { random.of(&routes) };
         let pairs = (0..=random.next() % 3).map(|_| format!("{}={}", random.of(&NAMES), random.of(&VALUES)));
         let path = format!("{route}?{}", pairs.collect::<Vec<_>>().join("&"));
         let answer = server.get(&path);
@@ -68,11 +143,26 @@ fn no_query_string_makes_the_service_fail() {
 fn no_path_makes_the_service_fail() {
     let server = TestServer::start();
     let long = format!("/data/{}/timeline", "a".repeat(20_000));
-    let ids = ["", "..", "%2e%2e%2f", "%00", "p_", "LAST", "last%20", "%F0%9F%92%A9", "ffffffffffffffffffffffffffffffff0"];
+    let ids = [
+        "",
+        "..",
+        "%2e%2e%2f",
+        "%00",
+        "p_",
+        "LAST",
+        "last%20",
+        "%F0%9F%92%A9",
+        "ffffffffffffffffffffffffffffffff0",
+    ];
     for id in ids {
         for path in [format!("/data/{id}/timeline"), format!("/v1/profiles/{id}/groups"), format!("/{id}")] {
-            let answer = server.raw(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").as_bytes());
-            assert!(answer.starts_with("HTTP/1.1 4") || answer.starts_with("HTTP/1.1 200"), "{path}: {answer}");
+            let answer = server.raw(
+                format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").as_bytes(),
+            );
+            assert!(
+                answer.starts_with("HTTP/1.1 4") || answer.starts_with("HTTP/1.1 200"),
+                "{path}: {answer}"
+            );
         }
     }
     assert_eq!(server.get(&long).status, 404);
@@ -89,4 +179,16 @@ fn bytes_that_are_no_request_are_turned_away() {
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 400"), "{answer}");
     }
     assert_eq!(server.get("/healthz").status, 200);
+}
+
+#[test]
+fn clients_that_hang_up_do_not_keep_the_service_busy() {
+    let server = TestServer::start();
+    server.upload("simulation.decoded.dat");
+    for _ in 0..40 {
+        let mut socket = TcpStream::connect(server.address).unwrap();
+        socket.write_all(b"GET /data/last/allocation_groups HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    }
+    while server.get("/v1/observe").json()["query"]["running"] != 0 {}
+    assert_eq!(server.get("/data/last/allocation_groups?count=1").status, 200);
 }

@@ -1,6 +1,9 @@
 //! The API from outside: a real server on a port of the system's choice, and real sockets.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 mod answers;
+mod filters;
 mod golden;
 mod hostile;
 mod problems;

@@ -58,7 +58,8 @@ fn an_encoded_capture_is_the_same_profile() {
 #[test]
 fn what_is_no_capture_is_refused_and_leaves_nothing() {
     let server = TestServer::start();
-    let noise: Vec<u8> = (0..3_000_000_u32).map(|index| (index.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let noise: Vec<u8> =
+        (0..3_000_000_u32).map(|index| (index.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     for bytes in [&noise[..], &noise[..50], b"", b"hello\n"] {
         let answer = server.post("/v1/profiles", bytes, &[]);
         assert_eq!(answer.status, 422, "{}", answer.text());
@@ -79,7 +80,8 @@ fn limits_hold_before_and_after_decoding() {
     // A capture may be followed by anything: these zeros would be a valid, and a small, upload.
     let bomb = [bytes, vec![0; 200 << 20]].concat();
     for (encoding, body) in [("gzip", gzip(&bomb)), ("zstd", zstd(&bomb)), ("identity", bomb)] {
-        let answer = server.post("/v1/profiles", &body[..body.len().min(4 << 20)], &[("content-encoding", encoding)]);
+        let answer =
+            server.post("/v1/profiles", &body[..body.len().min(4 << 20)], &[("content-encoding", encoding)]);
         assert_eq!(answer.status, 413, "{encoding}: {}", answer.text());
         assert_eq!(answer.json()["code"], "too_large");
     }
@@ -108,7 +110,9 @@ fn a_body_that_is_not_in_its_encoding_is_refused() {
 fn an_upload_that_is_cut_off_leaves_nothing() {
     let server = TestServer::start();
     let bytes = golden(CAPTURE);
-    let head = |headers: &str| format!("POST /v1/profiles HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n\r\n").into_bytes();
+    let head = |headers: &str| {
+        format!("POST /v1/profiles HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n\r\n").into_bytes()
+    };
     let length = format!("Content-Length: {}", bytes.len());
     for cut in [0, 1, 1000, bytes.len() / 2, bytes.len() - 1] {
         let answer = server.raw(&[head(&length), bytes[..cut].to_vec()].concat());

@@ -3,6 +3,7 @@
 //! Nothing here allocates, takes a lock or writes to the program's stack.
 
 mod cache;
+mod loaded;
 mod memory;
 mod rule;
 mod stack_cache;
@@ -17,6 +18,7 @@ use rule::{Base, Frame, Rule};
 use stack_cache::{Machine, StackCache, Step, Visited, mix};
 use tables_frame::Caller;
 
+pub(crate) use loaded::note_loaded;
 pub(crate) use tables::set_find_object;
 
 /// Frames of a stack that are kept; of a deeper one the innermost.

@@ -292,7 +292,7 @@ mod tests {
         let (mut cached, mut plain) = (cache(), cache());
         let mut simulation = Simulation::new();
         let mut random = 88_172_645_463_325_252_u64;
-        for round in 0..100_000 {
+        for round in 0..20_000 {
             let mut next = || {
                 random ^= random << 13;
                 random ^= random >> 7;

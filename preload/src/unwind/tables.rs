@@ -9,6 +9,7 @@ use gimli::{
     UnwindContext, UnwindContextStorage, UnwindSection, UnwindTableRow,
 };
 
+use super::loaded;
 use super::rule::{Base, Frame, Rule};
 use crate::arch::dwarf;
 
@@ -120,10 +121,13 @@ impl Module {
     }
 }
 
-/// The start of a module in memory, and its `.eh_frame_hdr`.
-struct Object {
-    start: u64,
-    index: u64,
+/// A module in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Object {
+    /// Where its file begins.
+    pub(super) start: u64,
+    /// Its `.eh_frame_hdr`.
+    pub(super) index: u64,
 }
 
 /// `struct dl_find_object` of the C library.
@@ -143,15 +147,15 @@ type FindObject = unsafe extern "C" fn(*const c_void, *mut DlFindObject) -> i32;
 /// `_dl_find_object`, which takes no lock; 0 if this C library has none.
 static FIND_OBJECT: AtomicUsize = AtomicUsize::new(0);
 
-/// Takes the C library's way to find modules. Without one, stacks follow frame pointers.
+/// Takes the C library's way to find modules.
 pub(crate) fn set_find_object(address: usize) {
     FIND_OBJECT.store(address, Ordering::Relaxed);
 }
 
-fn find_object(address: u64) -> Option<Object> {
+pub(super) fn find_object(address: u64) -> Option<Object> {
     let function = FIND_OBJECT.load(Ordering::Relaxed);
     if function == 0 {
-        return None;
+        return loaded::find(address);
     }
     // SAFETY: the address is what `dlsym` gave for this name, whose type the C library documents.
     let function: FindObject = unsafe { core::mem::transmute(function) };

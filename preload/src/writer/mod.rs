@@ -30,7 +30,6 @@ pub(crate) struct FlushRequest(u32);
 
 impl FlushRequest {
     /// Asks now.
-    #[cfg_attr(test, expect(dead_code, reason = "called by programs"))]
     pub(crate) fn new() -> Self {
         let request = Self(REQUESTED.fetch_add(1, Ordering::AcqRel).wrapping_add(1));
         signal::wake_writer();
@@ -38,7 +37,6 @@ impl FlushRequest {
     }
 
     /// Waits for the answer, at most for `timeout`; says whether it has come.
-    #[cfg_attr(test, expect(dead_code, reason = "called by programs"))]
     pub(crate) fn wait(self, timeout: Duration) -> bool {
         let flushed = FLUSHED.load(Ordering::Acquire);
         let answered = flushed.wrapping_sub(self.0) as i32 >= 0;

@@ -29,11 +29,14 @@ impl Progress {
         Self { sequence: 0, complete: before, looked: before }
     }
 
-    /// Looks at the thread's sequence number at `now`, and says up to when it is complete.
-    pub(super) fn look(&mut self, sequence: u32, now: Tick) -> Tick {
+    /// Looks at the thread's sequence number at `now`, and at the event that it waits with, if it waits for room
+    /// in its ring; says up to when it is complete.
+    pub(super) fn look(&mut self, sequence: u32, waiting: Option<Tick>, now: Tick) -> Tick {
         let visible = Tick(now.0.saturating_sub(VISIBLE_AFTER));
         let inside = sequence % 2 == 1;
-        let complete = if !inside {
+        let complete = if let Some(event) = waiting {
+            event
+        } else if !inside {
             visible
         } else if sequence != self.sequence {
             self.looked
@@ -58,32 +61,39 @@ mod tests {
     #[test]
     fn a_thread_outside_is_complete_up_to_a_moment_ago() {
         let mut progress = Progress::new(Tick(0));
-        assert_eq!(progress.look(2, Tick(SECOND)), Tick(SECOND - VISIBLE_AFTER));
+        assert_eq!(progress.look(2, None, Tick(SECOND)), Tick(SECOND - VISIBLE_AFTER));
     }
 
     #[test]
     fn a_thread_inside_is_complete_up_to_the_look_before() {
         let mut progress = Progress::new(Tick(0));
-        progress.look(2, Tick(SECOND));
-        assert_eq!(progress.look(3, Tick(2 * SECOND)), Tick(SECOND - VISIBLE_AFTER));
-        assert_eq!(progress.look(5, Tick(3 * SECOND)), Tick(2 * SECOND - VISIBLE_AFTER));
+        progress.look(2, None, Tick(SECOND));
+        assert_eq!(progress.look(3, None, Tick(2 * SECOND)), Tick(SECOND - VISIBLE_AFTER));
+        assert_eq!(progress.look(5, None, Tick(3 * SECOND)), Tick(2 * SECOND - VISIBLE_AFTER));
     }
 
     #[test]
     fn a_thread_that_stays_inside_one_hook_holds_its_moment() {
         let mut progress = Progress::new(Tick(0));
-        progress.look(2, Tick(SECOND));
-        let held = progress.look(3, Tick(2 * SECOND));
-        assert_eq!(progress.look(3, Tick(3 * SECOND)), held);
-        assert_eq!(progress.look(3, Tick(4 * SECOND)), held);
+        progress.look(2, None, Tick(SECOND));
+        let held = progress.look(3, None, Tick(2 * SECOND));
+        assert_eq!(progress.look(3, None, Tick(3 * SECOND)), held);
+        assert_eq!(progress.look(3, None, Tick(4 * SECOND)), held);
     }
 
     #[test]
     fn a_thread_that_never_comes_out_is_given_up() {
         let mut progress = Progress::new(Tick(0));
-        progress.look(3, Tick(SECOND));
+        progress.look(3, None, Tick(SECOND));
         let late = Tick(SECOND + 2 * STUCK_AFTER);
-        assert_eq!(progress.look(3, late), Tick(late.0 - VISIBLE_AFTER));
+        assert_eq!(progress.look(3, None, late), Tick(late.0 - VISIBLE_AFTER));
+    }
+
+    #[test]
+    fn a_thread_that_waits_is_complete_up_to_the_event_it_waits_with() {
+        let mut progress = Progress::new(Tick(0));
+        progress.look(2, None, Tick(SECOND));
+        assert_eq!(progress.look(3, Some(Tick(SECOND + 5)), Tick(2 * SECOND)), Tick(SECOND + 5));
     }
 
     #[test]
@@ -91,7 +101,7 @@ mod tests {
         let mut progress = Progress::new(Tick(0));
         let mut last = Tick(0);
         for (step, sequence) in [2, 3, 3, 4, 5, 7, 7, 8].into_iter().enumerate() {
-            let complete = progress.look(sequence, Tick((step as u64 + 1) * SECOND));
+            let complete = progress.look(sequence, None, Tick((step as u64 + 1) * SECOND));
             assert!(complete >= last);
             last = complete;
         }

@@ -166,7 +166,8 @@ impl Session {
             return Tick(u64::MAX);
         }
         let complete = |feed: &mut Feed| {
-            let complete = feed.progress.look(feed.thread.sequence(), now);
+            let waiting = feed.thread.waits_with();
+            let complete = feed.progress.look(feed.thread.sequence(), waiting, now);
             // What was added until the sequence was read belongs to the past that is complete.
             feed.look();
             complete

@@ -3,13 +3,18 @@
 
 use super::run;
 use crate::arch;
-use crate::lifecycle::WRITER_FLAGS;
 use crate::sys::{self, Errno, Result};
 
 const STACK_LEN: usize = 512 * 1024;
 /// Room around the thread pointer: what code of the C library might look at must be there, zeroed.
 const TLS_LEN: usize = 64 * 1024;
 const TLS_BELOW: usize = 48 * 1024;
+
+/// The thread shares memory and signals with the program, but neither descriptors nor the
+/// working directory. So the program can't close the capture's file, and doesn't pass it on to its children.
+const FLAGS: usize =
+    (libc::CLONE_VM | libc::CLONE_SIGHAND | libc::CLONE_THREAD | libc::CLONE_SYSVSEM | libc::CLONE_SETTLS)
+        as usize;
 
 /// Starts the writer.
 pub(crate) fn start() -> Result<()> {
@@ -25,7 +30,7 @@ pub(crate) fn start() -> Result<()> {
     }
     let mask = sys::block_signals();
     // SAFETY: the stack and the block are new, and `entry` does not return.
-    let thread = unsafe { arch::clone_thread(WRITER_FLAGS, stack_top, tls, entry, 0) };
+    let thread = unsafe { arch::clone_thread(FLAGS, stack_top, tls, entry, 0) };
     sys::restore_signals(mask);
     if thread < 0 { Err(Errno(-thread as i32)) } else { Ok(()) }
 }

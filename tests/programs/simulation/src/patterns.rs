@@ -121,12 +121,13 @@ pub(crate) fn allocate_bounded_leak(patterns: &mut Patterns, step: u64) {
 /// Mostly temporary, but now and then one is forgotten.
 #[inline(never)]
 pub(crate) fn allocate_both_temporary_and_linear_leak(patterns: &mut Patterns, step: u64) {
-    // Hidden from the compiler, so that all turns allocate from the one place.
     for turn in 0..black_box(3) {
+        // Hidden from the compiler, which would make several loops of this one, and several stacks.
+        let (turn, step) = black_box((turn, step));
         let mut block: Vec<u8> = Vec::new();
         block.resize(patterns.random.between(100, 600), 5);
         patterns.both.allocated += 1;
-        if turn == black_box(0) && step % 50 == 3 {
+        if turn == 0 && step % 50 == 3 {
             patterns.both.leak(block);
         } else {
             drop(black_box(block));
