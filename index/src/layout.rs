@@ -26,11 +26,20 @@
 //! | `stack_keys` | [`StackKeys`] | one a backtrace |
 //! | `string_offsets` | u64 | string `s` is `string_bytes[offsets[s]..offsets[s + 1]]`, UTF-8 |
 //! | `string_bytes` | u8 | |
+//! | `maps` | [`MapRecord`] | in the order of the capture |
+//! | `map_regions` | [`RegionRecord`] | |
+//! | `map_removals` | [`RemovalRecord`] | |
+//! | `map_usage` | [`UsageRecord`] | |
+//! | `mallopts` | [`MalloptRecord`] | in the order of the capture |
+
+mod maps;
 
 use bytemuck::{Pod, Zeroable};
 
+pub use maps::{MalloptRecord, MapRecord, RegionRecord, RemovalRecord, UsageRecord, map_flags};
+
 /// Version of everything described here; another one means: build again.
-pub const LAYOUT_VERSION: u32 = 1;
+pub const LAYOUT_VERSION: u32 = 2;
 /// `death` of a row that was never freed.
 pub const NEVER: u64 = u64::MAX;
 /// An absent index.
@@ -79,6 +88,11 @@ pub mod section {
     pub const STACK_KEYS: &str = "stack_keys";
     pub const STRING_OFFSETS: &str = "string_offsets";
     pub const STRING_BYTES: &str = "string_bytes";
+    pub const MAPS: &str = "maps";
+    pub const MAP_REGIONS: &str = "map_regions";
+    pub const MAP_REMOVALS: &str = "map_removals";
+    pub const MAP_USAGE: &str = "map_usage";
+    pub const MALLOPTS: &str = "mallopts";
 }
 
 /// Extremes of one block of rows, so that a scan can skip it.

@@ -7,7 +7,9 @@ use super::instants::{Flavour, Offset, duration, refuse};
 use crate::errors::{BAD_PARAMETER, BAD_REGEX};
 use crate::parameters::Parameters;
 use crate::problem::Problem;
-use bytehound_index::{BacktraceId, Bound, Manifest, Pattern, Predicate, Profile, Row, Selection, Share};
+use bytehound_index::{
+    BacktraceId, Bound, IndexError, Manifest, Pattern, Predicate, Profile, Row, Selection, Share,
+};
 use std::sync::Arc;
 
 /// One condition; some can only be completed once it is known which profile is asked.
@@ -114,8 +116,8 @@ impl Filter {
         }
         for (name, build) in REGEXES {
             if let Some(text) = parameters.one(name)? {
-                let refuse = |error| Problem::new(&BAD_REGEX, format!("invalid '{name}': {error}"));
-                self.fixed(build(Pattern::new(text).map_err(refuse)?));
+                let pattern = Pattern::new(text).map_err(|error| malformed(name, error))?;
+                self.fixed(build(pattern));
             }
         }
         Ok(())
@@ -193,6 +195,14 @@ impl Amount {
                 .map_err(|_| refuse("not a valid number")),
         }
     }
+}
+
+fn malformed(name: &str, error: IndexError) -> Problem {
+    let reason = match error {
+        IndexError::Regex { reason, .. } => reason,
+        error => error.to_string(),
+    };
+    Problem::new(&BAD_REGEX, format!("invalid '{name}': {reason}"))
 }
 
 fn sides(name: &str) -> [(String, Side); 2] {
