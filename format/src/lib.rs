@@ -1,5 +1,5 @@
-//! The `.dat` container, its 28 events and the streaming protocol: encode without allocating, decode bytes to
-//! typed events; damaged input is data (prefix + defects), never a panic.
+//! The `.dat` container and its 28 events: encode without allocating, decode bytes to typed events; damaged input is
+//! data (prefix + defects), never a panic.
 //!
 //! ```text
 //! file   = block*                         no magic, no footer
@@ -10,7 +10,7 @@
 //! ```
 //!
 //! `docs/format.md` describes every byte. [`Writer`] and [`Reader`] deal in files; [`BlockWriter`] is the writer for
-//! a process that must not allocate; [`Event::encode`] and [`decode`] deal in single events.
+//! a process that must not allocate; [`Event::encode`] and [`decode()`] deal in single events.
 //!
 //! ```
 //! use bytehound_format::{Event, HeaderBody, Reader, Timestamp, Writer};

@@ -6,7 +6,10 @@ use bytehound_store::{Column, Segment};
 use bytemuck::Pod;
 
 use crate::IndexError;
-use crate::layout::{FrameRecord, NONE, StackKeys, Zone, section};
+use crate::layout::{
+    FrameRecord, MalloptRecord, MapRecord, NONE, RegionRecord, RemovalRecord, StackKeys, UsageRecord, Zone,
+    section,
+};
 use crate::model::BacktraceId;
 
 /// All sections of a segment. Whoever holds one knows that every checksum was right and the lengths agree.
@@ -34,6 +37,11 @@ pub(crate) struct Columns<'a> {
     pub(crate) stack_keys: &'a [StackKeys],
     string_offsets: &'a [u64],
     string_bytes: &'a [u8],
+    pub(crate) maps: &'a [MapRecord],
+    regions: &'a [RegionRecord],
+    pub(crate) removals: &'a [RemovalRecord],
+    usage: &'a [UsageRecord],
+    pub(crate) mallopts: &'a [MalloptRecord],
 }
 
 impl<'a> Columns<'a> {
@@ -61,6 +69,11 @@ impl<'a> Columns<'a> {
             stack_keys: segment.slice(section::STACK_KEYS)?,
             string_offsets: segment.slice(section::STRING_OFFSETS)?,
             string_bytes: segment.slice(section::STRING_BYTES)?,
+            maps: segment.slice(section::MAPS)?,
+            regions: segment.slice(section::MAP_REGIONS)?,
+            removals: segment.slice(section::MAP_REMOVALS)?,
+            usage: segment.slice(section::MAP_USAGE)?,
+            mallopts: segment.slice(section::MALLOPTS)?,
         };
         columns.check_lengths()?;
         Ok(columns)
@@ -104,6 +117,21 @@ impl<'a> Columns<'a> {
         let at = index as usize;
         let range = *self.string_offsets.get(at)? as usize..*self.string_offsets.get(at + 1)? as usize;
         std::str::from_utf8(self.string_bytes.get(range)?).ok()
+    }
+
+    /// The regions of a map.
+    pub(crate) fn regions_of(&self, map: &MapRecord) -> &'a [RegionRecord] {
+        self.regions.get(counted(map.first_region, map.region_count)).unwrap_or_default()
+    }
+
+    /// The calls that removed parts of a region.
+    pub(crate) fn removals_of(&self, region: &RegionRecord) -> &'a [RemovalRecord] {
+        self.removals.get(counted(region.first_removal, region.removal_count)).unwrap_or_default()
+    }
+
+    /// What a map needed over time.
+    pub(crate) fn usage_of(&self, map: &MapRecord) -> &'a [UsageRecord] {
+        self.usage.get(counted(map.first_usage, map.usage_count)).unwrap_or_default()
     }
 
     /// Rows born in `from..=to`: they lie together.
@@ -159,6 +187,10 @@ fn agree(holds: bool, name: &str) -> Result<(), IndexError> {
 /// How many parts a list of offsets delimits.
 fn ends<T>(offsets: &[T]) -> usize {
     offsets.len().saturating_sub(1)
+}
+
+fn counted(first: u32, count: u32) -> Range<usize> {
+    first as usize..first as usize + count as usize
 }
 
 /// Where part `index` lies; empty when there is no such part.

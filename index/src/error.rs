@@ -23,6 +23,9 @@ pub enum IndexError {
     /// Frames of all stacks are numbered with 32 bits.
     #[error("the stacks of the capture have more than 4 billion frames; capture again for a shorter time")]
     TooManyFrames,
+    /// Regions, removals and changes of usage are numbered with 32 bits.
+    #[error("the capture tells of mapped memory more than 4 billion times; capture again for a shorter time")]
+    TooManyMaps,
     /// The profile has no finished index.
     #[error("profile `{profile}` is not ready: {state}")]
     NotReady {

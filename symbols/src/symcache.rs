@@ -21,7 +21,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::error::Error;
 
-/// The version of the bytes that [`digest`](crate::digest) makes; part of the file name in a store.
+/// The version of the bytes that [`digest`](fn@crate::digest) makes; part of the file name in a store.
 ///
 /// It is `symbolic`'s version and, in the last two digits, that of our own header and rules.
 pub const SYMCACHE_VERSION: u32 = symbolic::symcache::SYMCACHE_VERSION * 100 + 1;
@@ -34,11 +34,11 @@ const HASHED_HEADER: usize = 32;
 const HASHED_BODY: usize = 128;
 const ALIGNMENT: usize = 8;
 
-/// No compiler nests as many inlined functions at one address, and [`digest`](crate::digest) takes no deeper
+/// No compiler nests as many inlined functions at one address, and [`digest`](fn@crate::digest) takes no deeper
 /// ones; damaged bytes may nest without end.
 const MAX_FRAMES: usize = 2048;
 
-/// The symbols of one binary, over bytes that [`digest`](crate::digest) made.
+/// The symbols of one binary, over bytes that [`digest`](fn@crate::digest) made.
 #[derive(Debug)]
 pub struct Symcache<'a> {
     load_address: u64,

@@ -39,9 +39,7 @@ pub fn asset(path: &str) -> Option<Asset> {
         "" => INDEX,
         path => path,
     };
-    Dist::get(path)
-        .map(|file| Asset::new(path, file))
-        .or_else(|| (path == INDEX).then(Asset::not_built))
+    Dist::get(path).map(|file| Asset::new(path, file)).or_else(|| (path == INDEX).then(Asset::not_built))
 }
 
 /// Whether the application itself is here, and not only the page that tells how to build it.
@@ -51,11 +49,7 @@ pub fn is_built() -> bool {
 
 impl Asset {
     fn new(path: &str, file: EmbeddedFile) -> Asset {
-        Asset {
-            mime: media_type::of(path),
-            etag: quoted_hex(&file.metadata.sha256_hash()),
-            bytes: file.data,
-        }
+        Asset { mime: media_type::of(path), etag: quoted_hex(&file.metadata.sha256_hash()), bytes: file.data }
     }
 
     fn not_built() -> Asset {
@@ -89,10 +83,7 @@ mod tests {
         let text = std::str::from_utf8(&page.bytes).expect("text");
         assert!(text.contains("cargo xtask build"), "{text}");
         assert!(text.starts_with("<!doctype html>"), "{text}");
-        assert!(
-            !text.contains("<script"),
-            "the policy of the service would refuse it"
-        );
+        assert!(!text.contains("<script"), "the policy of the service would refuse it");
     }
 
     #[test]

@@ -38,20 +38,14 @@ fn nothing_beside_the_build_is_served() {
 #[test]
 fn tags_are_quoted_and_stable() {
     let tag = index().etag;
-    assert!(
-        tag.trim_start_matches("W/").starts_with('"') && tag.ends_with('"'),
-        "{tag}"
-    );
+    assert!(tag.trim_start_matches("W/").starts_with('"') && tag.ends_with('"'), "{tag}");
     assert_eq!(tag, index().etag);
 }
 
 #[test]
 fn every_file_that_a_built_page_names_is_there() {
     let page = String::from_utf8(index().bytes.into_owned()).expect("text");
-    let named: Vec<&str> = page
-        .split('"')
-        .filter_map(|part| part.strip_prefix("./"))
-        .collect();
+    let named: Vec<&str> = page.split('"').filter_map(|part| part.strip_prefix("./")).collect();
     assert_eq!(named.is_empty(), !is_built(), "{page}");
     for path in named {
         assert!(asset(path).is_some(), "{path}");

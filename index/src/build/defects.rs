@@ -26,6 +26,12 @@ pub(super) struct Defects {
     pub(super) unknown_frames: u64,
     /// A later header that speaks of another process.
     pub(super) foreign_headers: u64,
+    /// A map with the id of another one.
+    pub(super) duplicate_maps: u64,
+    /// A map, or an amount of its memory, larger than any address space.
+    pub(super) impossible_maps: u64,
+    /// A change of a region that was never listed.
+    pub(super) unknown_regions: u64,
     notes: Vec<String>,
     notes_left_out: u64,
 }
@@ -58,6 +64,9 @@ impl Defects {
             ),
             (self.unknown_frames, "frames or strings are referred to but missing"),
             (self.foreign_headers, "later headers name another process: they were ignored"),
+            (self.duplicate_maps, "calls of mmap with the id of another one were left out"),
+            (self.impossible_maps, "events of mapped memory of an impossible size were left out"),
+            (self.unknown_regions, "changes of mapped memory that was never listed were left out"),
             (self.notes_left_out, "more remarks of the kind above were left out"),
         ];
         let counted = counted.iter().filter(|(count, _)| *count > 0);

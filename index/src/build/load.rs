@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use bytehound_format::{AllocBody, Event, HeaderBody, Reader, Timestamp};
+use bytehound_format::{AllocBody, Event, HeaderBody, Reader, RegionSource, RegionTargetedSource, Timestamp};
 use bytehound_store::{Scratch, Store};
 use rustc_hash::FxHashMap;
 
@@ -10,11 +10,13 @@ use super::clock::Clock;
 use super::culled::Culled;
 use super::defects::Defects;
 use super::live::Key;
+use super::mappings::{Call, MappedFile, Mappings, Place, Removal};
 use super::modules::Modules;
 use super::observer::{Observer, Phase, Progress, REPORT_EVERY, report};
 use super::rows::{Moment, Rows};
 use super::stacks::{Backtraces, DecodedFrame, Stacks};
 use crate::IndexError;
+use crate::layout::MalloptRecord;
 
 const MAPS_PATH: &str = "/proc/self/maps";
 /// An embedded file of `key=value` lines.
@@ -33,6 +35,9 @@ pub struct Loaded {
     pub(super) modules: Modules,
     pub(super) strings: FxHashMap<u32, String>,
     pub(super) culled: Vec<Culled>,
+    pub(super) mappings: Mappings,
+    /// Their backtraces are as rows refer to them.
+    pub(super) mallopts: Vec<MalloptRecord>,
     pub(super) labels: Vec<(String, String)>,
     pub(super) start_us: u64,
     pub(super) end_us: u64,
@@ -85,6 +90,8 @@ struct Loader<'a> {
     modules: Modules,
     strings: FxHashMap<u32, String>,
     culled: Vec<Culled>,
+    mappings: Mappings,
+    mallopts: Vec<MalloptRecord>,
     labels: Vec<(String, String)>,
     defects: Defects,
 }
@@ -107,6 +114,8 @@ impl<'a> Loader<'a> {
             stacks: Stacks::new(),
             strings: FxHashMap::default(),
             culled: Vec::new(),
+            mappings: Mappings::new(),
+            mallopts: Vec::new(),
             labels: Vec::new(),
             defects: Defects::default(),
         })
@@ -183,7 +192,7 @@ impl<'a> Loader<'a> {
         Ok(())
     }
 
-    /// Events that say when something was, and little more here. Maps and regions count for the capture's end.
+    /// Events that say when something was, and little more here.
     fn take_moment(&mut self, event: Event<'_>) {
         match event {
             Event::Marker { value } => self.marker = value,
@@ -210,16 +219,88 @@ impl<'a> Loader<'a> {
                     max_size,
                 });
             }
-            Event::AddRegion { timestamp, .. }
-            | Event::RemoveRegion { timestamp, .. }
-            | Event::UpdateRegionUsage { timestamp, .. } => {
-                self.see(timestamp);
-            }
-            Event::MemoryMapEx { source, .. } => {
-                self.see(source.timestamp);
+            Event::Mallopt { timestamp, backtrace, thread, param, value, result } => {
+                self.mallopts.push(MalloptRecord {
+                    time: self.clock.wall_us(timestamp),
+                    backtrace: self.stacks.find(backtrace),
+                    thread,
+                    param,
+                    value,
+                    result,
+                    reserved: 0,
+                });
             }
             Event::Header(header) if header.id != self.header.id => self.defects.foreign_headers += 1,
+            other => self.take_mapping(other),
+        }
+    }
+
+    fn take_mapping(&mut self, event: Event<'_>) {
+        match event {
+            Event::MemoryMapEx {
+                map_id,
+                address,
+                requested_length: size,
+                mmap_protection,
+                mmap_flags,
+                source,
+                ..
+            } => {
+                self.see(source.timestamp);
+                let (place, call) = (Place { address, size }, self.call(&source));
+                self.mappings.call(map_id, place, mmap_protection, mmap_flags, call, &mut self.defects);
+            }
+            Event::AddRegion {
+                timestamp,
+                map_id,
+                address,
+                length: size,
+                file_offset: offset,
+                inode,
+                major,
+                minor,
+                flags,
+                name,
+            } => {
+                let time = self.see(timestamp);
+                let (place, file) = (Place { address, size }, MappedFile { offset, inode, major, minor });
+                self.mappings.add_region(time, map_id, place, file, flags, &name, &mut self.defects);
+            }
+            Event::RemoveRegion { timestamp, map_id, address, length: size, sources } => {
+                let time = self.see(timestamp);
+                let removal = |part: &RegionTargetedSource| Removal {
+                    place: Place { address: part.address, size: part.length },
+                    call: self.call(&part.source),
+                };
+                let removals = sources.iter().map(removal).collect();
+                let place = Place { address, size };
+                self.mappings.remove_region(time, map_id, place, removals, &mut self.defects);
+            }
+            Event::UpdateRegionUsage {
+                timestamp,
+                map_id,
+                address,
+                length: size,
+                anonymous,
+                shared_clean,
+                shared_dirty,
+                private_clean,
+                private_dirty,
+                swap,
+            } => {
+                let time = self.see(timestamp);
+                let kib = [anonymous, shared_clean, shared_dirty, private_clean, private_dirty, swap];
+                self.mappings.update_usage(time, map_id, Place { address, size }, kib, &mut self.defects);
+            }
             _ => {}
+        }
+    }
+
+    fn call(&self, source: &RegionSource) -> Call {
+        Call {
+            time: self.clock.wall_us(source.timestamp),
+            thread: source.thread,
+            backtrace: self.stacks.find(source.backtrace),
         }
     }
 
@@ -295,6 +376,8 @@ impl<'a> Loader<'a> {
             modules: self.modules,
             strings: self.strings,
             culled: self.culled,
+            mappings: self.mappings,
+            mallopts: self.mallopts,
             labels: self.labels,
             start_us: self.start_us,
             end_us: self.end_us,

@@ -111,5 +111,5 @@ impl Tables<'_> {
 }
 
 fn number(len: usize) -> Result<u32, IndexError> {
-    u32::try_from(len).map_err(|_| IndexError::TooManyRows)
+    u32::try_from(len).map_err(|_| IndexError::TooManyMaps)
 }

@@ -19,6 +19,8 @@ mod interner;
 mod live;
 mod load;
 mod manifest;
+mod map_sections;
+mod mappings;
 mod modules;
 mod observer;
 mod publish;
@@ -29,6 +31,7 @@ mod stack_sections;
 mod stacks;
 mod steps;
 mod symbolize;
+mod usage;
 mod write;
 
 pub use ingest::ingest;

@@ -10,7 +10,7 @@ use crate::IndexError;
 use crate::layout::{NEVER, NONE, flags};
 
 /// Larger than any user address space: such a size is damage.
-const SIZE_MAX: u64 = 1 << 48;
+pub(super) const SIZE_MAX: u64 = 1 << 48;
 /// Σ of all sizes stays below, so that later sums cannot overflow; beyond it, too, lies only damage.
 const TOTAL_MAX: u64 = 1 << 63;
 

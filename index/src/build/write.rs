@@ -7,6 +7,8 @@ use super::chains::{number_chains, write_chains};
 use super::columns::{OrderedRows, PASSES, write_columns};
 use super::load::Loaded;
 use super::manifest::encode_manifest;
+use super::map_sections::{write_mallopts, write_maps};
+use super::mappings::Mappings;
 use super::observer::Observer;
 use super::replay::{Replayed, Source, replay};
 use super::sort::sort_by_time;
@@ -31,7 +33,7 @@ const ARCHITECTURE_MAX: usize = 64;
 /// Writes the segment and the summaries of a build; both are durable when it returns, and not yet published.
 pub fn write(
     mut loaded: Loaded,
-    symbols: Symbols,
+    mut symbols: Symbols,
     store: &Store,
     key: &BuildKey,
     observer: &dyn Observer,
@@ -71,6 +73,9 @@ pub fn write(
     let mut segment = SegmentWriter::create(&scratch)?;
     write_columns(&mut segment, &rows, &loaded.backtraces.dense, &mut steps)?;
     write_chains(&mut segment, &scratch, chains, rows.rows, rows.order)?;
+    let mappings = std::mem::replace(&mut loaded.mappings, Mappings::new());
+    write_maps(&mut segment, mappings, &loaded.backtraces.dense, &mut symbols.table.strings)?;
+    write_mallopts(&mut segment, std::mem::take(&mut loaded.mallopts), &loaded.backtraces.dense)?;
     manifest.max_depth = write_stacks(&mut segment, &loaded.backtraces, symbols, &replayed.summaries)?;
     store.segments().put(key, segment.finish()?)?;
 

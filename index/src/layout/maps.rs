@@ -123,6 +123,26 @@ pub struct UsageRecord {
     pub swap: u64,
 }
 
+impl UsageRecord {
+    /// Resident memory.
+    #[must_use]
+    pub fn rss(&self) -> u64 {
+        self.clean().saturating_add(self.dirty())
+    }
+
+    /// Resident memory that is as in its file.
+    #[must_use]
+    pub fn clean(&self) -> u64 {
+        self.shared_clean.saturating_add(self.private_clean)
+    }
+
+    /// Resident memory that was written to.
+    #[must_use]
+    pub fn dirty(&self) -> u64 {
+        self.shared_dirty.saturating_add(self.private_dirty)
+    }
+}
+
 /// One call of `mallopt`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
