@@ -9,6 +9,7 @@ use bytehound_index::build::Observer;
 use bytehound_store::ProfileState;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 /// Serves until a signal ends it.
 pub(crate) fn serve(arguments: ServerArguments) -> Result<u8> {
@@ -49,8 +50,10 @@ fn explain(error: std::io::Error) -> anyhow::Error {
 /// Takes in the captures, in order. One that is none doesn't keep the others from being served.
 async fn take_in(service: Service, files: Vec<PathBuf>) {
     for path in files {
-        if let Err(error) = take_in_one(&service, &path).await {
-            eprintln!("error: cannot load `{}`: {error:#}", path.display());
+        let start = Instant::now();
+        match take_in_one(&service, &path).await {
+            Ok(()) => tracing::info!(path = %path.display(), seconds = start.elapsed().as_secs_f32(), "ready"),
+            Err(error) => tracing::error!("cannot load `{}`: {error:#}", path.display()),
         }
     }
 }

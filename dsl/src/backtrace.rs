@@ -3,8 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use bytehound_index::{BacktraceId, Frame, Profile};
-use bytehound_symbols::noise::{ends_stripped_backtrace, is_runtime_frame};
+use bytehound_index::{BacktraceId, Profile};
 
 use crate::library::Library;
 
@@ -35,40 +34,16 @@ impl Backtrace {
 
 impl fmt::Display for Backtrace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let backtrace = self.profile.backtrace(self.id);
+        let (mut stripped, mut all) = (backtrace.stripped(), backtrace.frames().enumerate());
+        let frames: &mut dyn Iterator<Item = _> = if self.stripped { &mut stripped } else { &mut all };
         let mut separator = "";
-        for (number, frame) in self.profile.backtrace(self.id).frames().enumerate() {
-            let function = frame.name().unwrap_or_default();
-            if self.stripped && is_runtime_frame(function) {
-                continue;
-            }
-            f.write_str(separator)?;
+        for (number, frame) in frames {
+            write!(f, "{separator}#{number:02} {frame}")?;
             separator = "\n";
-            write_frame(f, number, &frame)?;
-            if self.stripped && ends_stripped_backtrace(function) {
-                break;
-            }
         }
         Ok(())
     }
-}
-
-fn write_frame(f: &mut fmt::Formatter<'_>, number: usize, frame: &Frame<'_>) -> fmt::Result {
-    write!(f, "#{number:02}")?;
-    if let Some(library) = frame.library {
-        write!(f, " [{library}]")?;
-    }
-    match frame.name() {
-        Some(function) => write!(f, " {function}")?,
-        None => write!(f, " {:x}", frame.address)?,
-    }
-    if let Some(source) = frame.source {
-        let file = source.rsplit('/').next().unwrap_or(source);
-        match frame.line {
-            Some(line) => write!(f, " [{file}:{line}]")?,
-            None => write!(f, " [{file}]")?,
-        }
-    }
-    Ok(())
 }
 
 pub(crate) fn register(library: &mut Library<'_>) {

@@ -8,7 +8,6 @@
 //! takes a [`Cancel`].
 
 mod allocation;
-mod backtrace_set;
 mod bit_set;
 mod cache;
 mod cancel;
@@ -18,7 +17,9 @@ mod error;
 mod evaluate;
 mod frame;
 mod groups;
+mod id_set;
 pub mod layout;
+mod map;
 mod model;
 mod pattern;
 mod plan;
@@ -34,7 +35,6 @@ mod keys;
 pub mod summary_tables;
 
 pub use allocation::{Allocation, Chain};
-pub use backtrace_set::BacktraceSet;
 pub use cancel::Cancel;
 pub use compare::{
     CompareOptions, Comparison, ComparisonRow, Metric, Metrics, Representative, Run, Side, StackLevel,
@@ -43,7 +43,12 @@ pub use compare::{
 pub use error::IndexError;
 pub use frame::{Backtrace, Frame};
 pub use groups::Group;
-pub use model::{BacktraceId, BacktraceSummary, Cell, FrameId, Manifest, Row, TimeBucket};
+pub use id_set::{BacktraceSet, IdSet, MapSet};
+pub use map::{
+    Access, CompatibleMapTimeline, Mallopt, Map, MapBucket, MapCall, MapLevels, MapPredicate, MapTimeline,
+    Region, Removal,
+};
+pub use model::{BacktraceId, BacktraceSummary, Cell, FrameId, Manifest, MapId, Row, TimeBucket};
 pub use pattern::Pattern;
 pub use predicate::{Bound, Predicate, Share};
 pub use profile::Profile;

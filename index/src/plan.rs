@@ -7,6 +7,7 @@ mod chains;
 mod conditions;
 mod scan;
 mod stacks;
+mod territory;
 
 use std::fmt;
 use std::ops::Range;
@@ -18,6 +19,9 @@ use crate::span::Span;
 use crate::{BacktraceSet, Cancel, IndexError, Predicate, Profile, RowSet};
 use chains::ChainTest;
 use conditions::Conditions;
+pub(crate) use conditions::{after, instant, instants};
+pub(crate) use stacks::matching as matching_backtraces;
+use territory::Territory;
 
 /// How a conjunction is answered.
 pub(crate) struct Plan<'a> {
@@ -47,6 +51,7 @@ enum Test {
     /// Not freed, or at none of these.
     NotDeallocatedAt(BitSet),
     Chain(Box<ChainTest>),
+    Territory(Territory),
 }
 
 impl<'a> Plan<'a> {
@@ -163,6 +168,7 @@ fn tests(
     tests.extend(
         conditions.not_deallocated_at.iter().map(|set| Test::NotDeallocatedAt(stacks::members(columns, set))),
     );
+    tests.extend(conditions.maps.iter().map(|maps| Test::Territory(Territory::of(columns, maps))));
     if !conditions.chain.is_none() {
         tests.push(Test::Chain(Box::new(ChainTest::new(columns, conditions.chain, end_us))));
     }
@@ -218,6 +224,7 @@ impl fmt::Display for Test {
             Self::Backtrace(set) => write!(f, "test for {} of {} backtraces", set.len(), set.bound()),
             Self::DeallocatedAt(_) | Self::NotDeallocatedAt(_) => f.write_str("test deallocation backtrace"),
             Self::Chain(_) => f.write_str("test chain"),
+            Self::Territory(_) => f.write_str("test maps"),
         }
     }
 }

@@ -4,7 +4,7 @@ mod display;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BacktraceSet, IndexError, Pattern};
+use crate::{BacktraceSet, IndexError, MapSet, Pattern};
 
 /// What one filter asks of an allocation.
 ///
@@ -98,6 +98,8 @@ pub enum Predicate {
     Marker(u32),
     /// Allocated by the thread with this kernel id.
     Thread(u32),
+    /// Allocated where one of these maps was at that moment.
+    FromMaps(MapSet),
 }
 
 impl Predicate {

@@ -3,7 +3,7 @@
 use crate::layout::{NEVER, flags};
 use crate::model::Manifest;
 use crate::span::Span;
-use crate::{BacktraceSet, Bound, Predicate};
+use crate::{BacktraceSet, Bound, MapSet, Predicate};
 
 /// What a row must fulfil. Instants are µs since 1970 here.
 pub(super) struct Conditions<'p> {
@@ -19,6 +19,7 @@ pub(super) struct Conditions<'p> {
     pub(super) threads: Vec<u32>,
     pub(super) deallocated_at: Vec<&'p BacktraceSet>,
     pub(super) not_deallocated_at: Vec<&'p BacktraceSet>,
+    pub(super) maps: Vec<&'p MapSet>,
     pub(super) chain: ChainConditions,
     pub(super) stack: Vec<&'p Predicate>,
 }
@@ -48,6 +49,7 @@ impl<'p> Conditions<'p> {
             threads: Vec::new(),
             deallocated_at: Vec::new(),
             not_deallocated_at: Vec::new(),
+            maps: Vec::new(),
             chain: ChainConditions::none(),
             stack: Vec::new(),
         }
@@ -88,6 +90,7 @@ impl<'p> Conditions<'p> {
             Predicate::NotDeallocationBacktraces(set) => self.not_deallocated_at.push(set),
             Predicate::Marker(marker) => self.markers.push(*marker),
             Predicate::Thread(thread) => self.threads.push(*thread),
+            Predicate::FromMaps(maps) => self.maps.push(maps),
             Predicate::FirstSize(_)
             | Predicate::LastSize(_)
             | Predicate::ChainLength(_)
@@ -162,12 +165,12 @@ impl ChainConditions {
 }
 
 /// `offset` µs after `start`; never [`NEVER`], so that what leaked stays later than any instant.
-pub(super) fn instant(offset: u64, start: u64) -> u64 {
+pub(crate) fn instant(offset: u64, start: u64) -> u64 {
     start.saturating_add(offset).min(NEVER - 1)
 }
 
 /// A range of instants, from one of offsets.
-pub(super) fn instants(bound: Bound, start: u64) -> Span {
+pub(crate) fn instants(bound: Bound, start: u64) -> Span {
     match bound {
         Bound::AtLeast(offset) => Span::at_least(instant(offset, start)),
         Bound::AtMost(offset) => Span::at_most(instant(offset, start)),
@@ -176,6 +179,7 @@ pub(super) fn instants(bound: Bound, start: u64) -> Span {
     }
 }
 
-fn after(instant: u64) -> Span {
+/// Later than `instant`.
+pub(crate) fn after(instant: u64) -> Span {
     Span::from(Bound::MoreThan(instant))
 }

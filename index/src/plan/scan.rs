@@ -5,6 +5,7 @@ use std::ops::Range;
 use bytehound_store::Column;
 use rayon::prelude::*;
 
+use super::territory::Territory;
 use super::{Plan, Test, chains, is_known_member};
 use crate::columns::Columns;
 use crate::layout::BLOCK_ROWS;
@@ -68,6 +69,7 @@ impl Test {
                 keep_rows(first, words, |row| span.contains(lifetime(columns, row, plan.end_us)))
             }
             Self::Chain(test) => keep_rows(first, words, |row| test.holds(columns, row)),
+            Self::Territory(territory) => keep_rows_of(columns, territory, first, words),
         }
     }
 }
@@ -90,9 +92,20 @@ fn keep<T: Copy>(column: &Column<'_, T>, first: u32, words: &mut Words, holds: i
 }
 
 /// Tests the rows that are still asked for one by one.
-fn keep_rows(first: u32, words: &mut Words, holds: impl Fn(u32) -> bool) {
+fn keep_rows(first: u32, words: &mut Words, mut holds: impl FnMut(u32) -> bool) {
     let failing: Vec<u32> = ones(words).filter(|offset| !holds(first + offset)).collect();
     failing.into_iter().for_each(|offset| words[offset as usize / 64] &= !(1 << (offset % 64)));
+}
+
+/// Rows of a block are in order of birth.
+fn keep_rows_of(columns: &Columns<'_>, territory: &Territory, first: u32, words: &mut Words) {
+    let [earliest, latest] = columns.zones[first as usize / BLOCK_ROWS].birth;
+    let mut walk = territory.between(earliest, latest);
+    keep_rows(first, words, |row| {
+        let at = row as usize;
+        let usable = columns.size.at(at).saturating_add(u64::from(columns.extra.at(at)));
+        walk.holds(columns.birth.at(at), columns.address.at(at), usable)
+    });
 }
 
 fn lifetime(columns: &Columns<'_>, row: u32, end_us: u64) -> u64 {

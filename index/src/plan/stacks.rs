@@ -13,7 +13,7 @@ use crate::span::Span;
 use crate::{BacktraceSet, IndexError, Pattern, Predicate, Profile};
 
 /// The backtraces that fulfil `predicate`, which is one of these.
-pub(super) fn matching(profile: &Profile, predicate: &Predicate) -> Result<BitSet, IndexError> {
+pub(crate) fn matching(profile: &Profile, predicate: &Predicate) -> Result<BitSet, IndexError> {
     let columns = profile.columns();
     let group = |holds: &dyn Fn(&BacktraceSummary) -> bool| groups(profile, holds);
     match predicate {

@@ -48,6 +48,7 @@ impl fmt::Display for Predicate {
             Self::NotJemalloc => f.write_str("not jemalloc"),
             Self::Marker(marker) => write!(f, "marker {marker}"),
             Self::Thread(thread) => write!(f, "thread {thread}"),
+            Self::FromMaps(set) => write!(f, "from {} maps", set.len()),
         }
     }
 }

@@ -1,0 +1,181 @@
+//! Which addresses some maps held at which time, and the allocations that were made there.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+
+use crate::columns::Columns;
+use crate::layout::{MapRecord, NEVER, RegionRecord};
+use crate::{IdSet, model::MapId};
+
+/// The leases of some maps, in order of `since`. No two of them hold the same address at the same time.
+pub(super) struct Territory(Vec<Lease>);
+
+/// Addresses held for some time; both ends are excluded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Lease {
+    from: u64,
+    to: u64,
+    since: u64,
+    until: u64,
+}
+
+impl Territory {
+    pub(super) fn of(columns: &Columns<'_>, maps: &IdSet<MapId>) -> Self {
+        let mut steps = Steps::default();
+        for map in maps.iter().filter_map(|id| columns.maps.get(id.0 as usize)) {
+            steps.take(columns, map);
+        }
+        Self(steps.into_leases())
+    }
+
+    /// What is held between two instants, to be walked through in order of time.
+    pub(super) fn between(&self, first: u64, last: u64) -> Walk {
+        let mut coming: Vec<Lease> =
+            self.0.iter().filter(|lease| lease.since <= last && lease.until > first).copied().collect();
+        coming.reverse();
+        Walk { coming, held: BTreeMap::new(), ends: BinaryHeap::new() }
+    }
+}
+
+/// A territory while time goes by.
+pub(super) struct Walk {
+    /// The next lease is the last.
+    coming: Vec<Lease>,
+    held: BTreeMap<u64, Lease>,
+    /// When the held leases end, and where they lie.
+    ends: BinaryHeap<Reverse<(u64, u64)>>,
+}
+
+impl Walk {
+    /// Whether something of `size` bytes at `address` lies in it at `time`, which must not go back.
+    pub(super) fn holds(&mut self, time: u64, address: u64, size: u64) -> bool {
+        while let Some(lease) = self.coming.pop_if(|lease| lease.since <= time) {
+            if lease.until > time {
+                self.ends.push(Reverse((lease.until, lease.from)));
+                self.end_leases(lease.since);
+                self.held.insert(lease.from, lease);
+            }
+        }
+        self.end_leases(time);
+        let end = address.saturating_add(size.max(1));
+        self.held.range(..end).next_back().is_some_and(|(_, lease)| lease.to > address)
+    }
+
+    fn end_leases(&mut self, time: u64) {
+        while let Some(Reverse((until, from))) = self.ends.peek().copied()
+            && until <= time
+        {
+            self.ends.pop();
+            if self.held.get(&from).is_some_and(|lease| lease.until == until) {
+                self.held.remove(&from);
+            }
+        }
+    }
+}
+
+/// Addresses taken and given back.
+#[derive(Default)]
+struct Steps(Vec<Step>);
+
+/// In order of time; at one moment, addresses are given back before others are taken.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Step {
+    time: u64,
+    is_taken: bool,
+    from: u64,
+    to: u64,
+}
+
+impl Steps {
+    fn take(&mut self, columns: &Columns<'_>, map: &MapRecord) {
+        self.push(map.mapped, true, map.address, end(map.address, map.size));
+        let regions = columns.regions_of(map);
+        if let Some(first) = regions.first().filter(|first| first.added > map.mapped) {
+            // What the call gave is known only from now on.
+            self.push(first.added, false, map.address, end(map.address, map.size));
+        }
+        for region in regions {
+            self.push(region.added, true, region.address, end(region.address, region.size));
+            self.give_back(columns, region);
+        }
+    }
+
+    /// The parts that calls removed go when these were made; the rest when the region was listed no more. By then,
+    /// something else may lie in the removed parts.
+    fn give_back(&mut self, columns: &Columns<'_>, region: &RegionRecord) {
+        let mut removals: Vec<_> = columns.removals_of(region).iter().collect();
+        removals.sort_unstable_by_key(|removal| removal.address);
+        let mut rest = region.address;
+        for removal in removals {
+            let to = end(removal.address, removal.size);
+            self.push(removal.time, false, removal.address, to);
+            self.push(region.removed, false, rest, removal.address);
+            rest = rest.max(to);
+        }
+        self.push(region.removed, false, rest, end(region.address, region.size));
+    }
+
+    fn push(&mut self, time: u64, is_taken: bool, from: u64, to: u64) {
+        if from < to && time != NEVER {
+            self.0.push(Step { time, is_taken, from, to });
+        }
+    }
+
+    fn into_leases(mut self) -> Vec<Lease> {
+        self.0.sort_unstable();
+        let mut ledger = Ledger::default();
+        for step in &self.0 {
+            if step.is_taken {
+                ledger.take(step.time, step.from, step.to);
+            } else {
+                ledger.give_back(step.time, step.from, step.to);
+            }
+        }
+        let mut leases = ledger.ended;
+        leases.extend(ledger.held.into_values());
+        leases.sort_unstable_by_key(|lease| (lease.since, lease.from));
+        leases
+    }
+}
+
+fn end(address: u64, size: u64) -> u64 {
+    address.saturating_add(size)
+}
+
+#[derive(Default)]
+struct Ledger {
+    held: BTreeMap<u64, Lease>,
+    ended: Vec<Lease>,
+}
+
+impl Ledger {
+    /// Takes what nobody holds yet.
+    fn take(&mut self, time: u64, from: u64, to: u64) {
+        let mut free = from;
+        for held in self.overlapping(from, to) {
+            self.hold(Lease { from: free, to: held.from, since: time, until: NEVER });
+            free = held.to;
+        }
+        self.hold(Lease { from: free, to, since: time, until: NEVER });
+    }
+
+    fn give_back(&mut self, time: u64, from: u64, to: u64) {
+        for held in self.overlapping(from, to) {
+            self.held.remove(&held.from);
+            self.hold(Lease { to: from, ..held });
+            self.hold(Lease { from: to, ..held });
+            self.ended.push(Lease { from: held.from.max(from), to: held.to.min(to), until: time, ..held });
+        }
+    }
+
+    fn hold(&mut self, lease: Lease) {
+        if lease.from < lease.to {
+            self.held.insert(lease.from, lease);
+        }
+    }
+
+    fn overlapping(&self, from: u64, to: u64) -> Vec<Lease> {
+        let first = self.held.range(..from).next_back().map(|(_, lease)| *lease).filter(|l| l.to > from);
+        first.into_iter().chain(self.held.range(from..to).map(|(_, lease)| *lease)).collect()
+    }
+}
