@@ -3,7 +3,8 @@
 use crate::shell::{cargo, program, root, run};
 use crate::tools;
 use anyhow::{Context, Result};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// Where the executable is.
 pub(crate) fn executable() -> PathBuf {
@@ -23,9 +24,25 @@ pub(crate) fn simulation() -> Result<PathBuf> {
     Ok(root().join("target/release/simulation"))
 }
 
+/// Left alone while it is newer than what it is made of: the executable that embeds it need not be linked again then.
 fn web_ui() -> Result<()> {
     tools::install_node_modules("webui")?;
-    run(program("npm run --silent build").current_dir(root().join("webui")))
+    let folder = root().join("webui");
+    let sources = ["app", "public", "index.html", "package-lock.json", "tsconfig.json", "vite.config.ts"];
+    let changed = sources.iter().filter_map(|source| newest(&folder.join(source))).max();
+    if newest(&folder.join("dist/index.html")) > changed {
+        return Ok(());
+    }
+    run(program("npm run --silent build").current_dir(folder))
+}
+
+/// When a file, or the youngest file of a folder, was written.
+fn newest(path: &Path) -> Option<SystemTime> {
+    let metadata = path.metadata().ok()?;
+    if !metadata.is_dir() {
+        return metadata.modified().ok();
+    }
+    std::fs::read_dir(path).ok()?.filter_map(|entry| newest(&entry.ok()?.path())).max()
 }
 
 /// On its own, since cargo unites the features of what is built together, and with a profile that aborts.

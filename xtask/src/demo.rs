@@ -2,11 +2,11 @@
 
 use crate::build;
 use crate::shell::{root, run};
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 #[derive(Args)]
@@ -40,8 +40,8 @@ pub(crate) fn start(options: &Options) -> Result<()> {
     std::fs::create_dir_all(&folder)?;
     let capture = folder.join("simulation.dat");
     capture_program(&simulation, &capture, options.seconds)?;
-    let mut server = Server::start(&folder.join("data"), &capture, options.port)?;
-    let profile = server.wait_until_ready()?;
+    let mut server = Server::start(&folder.join("data"), options.port)?;
+    let profile = server.upload(&capture)?;
     print!("{}", server.script(&profile, LEAKS)?);
     println!("\nserving it at {}", server.url);
     if options.exit {
@@ -66,9 +66,9 @@ struct Server {
 }
 
 impl Server {
-    fn start(data: &PathBuf, capture: &Path, port: u16) -> Result<Self> {
+    fn start(data: &Path, port: u16) -> Result<Self> {
         let mut command = Command::new(build::executable());
-        command.arg("server").arg(capture).arg("--data-dir").arg(data).args(["--port", &port.to_string()]);
+        command.arg("server").arg("--data-dir").arg(data).args(["--port", &port.to_string()]);
         let mut child = command.stdout(Stdio::piped()).spawn().context("cannot start the server")?;
         let output = child.stdout.take().context("the server has no output")?;
         let url = BufReader::new(output).lines().map_while(Result::ok).find_map(|line| {
@@ -79,20 +79,13 @@ impl Server {
         Ok(Self { child, url: url.trim_end_matches('/').to_owned(), agent })
     }
 
-    /// Follows the events of the one profile until it is ready.
-    fn wait_until_ready(&self) -> Result<String> {
-        let list: Value =
-            self.agent.get(format!("{}/v1/profiles", self.url)).call()?.body_mut().read_json()?;
-        let id = list["profiles"][0]["id"].as_str().context("the server has no profile")?.to_owned();
-        let events = self.agent.get(format!("{}/v1/profiles/{id}/events", self.url)).call()?;
-        for line in BufReader::new(events.into_body().into_reader()).lines() {
-            match line?.as_str() {
-                "event: done" => return Ok(id),
-                "event: error" => bail!("the capture could not be indexed; the server's log says why"),
-                _ => {}
-            }
-        }
-        bail!("the server ended before the profile was ready")
+    /// Uploads a capture and waits until it is indexed; gives the profile's id.
+    fn upload(&self, capture: &Path) -> Result<String> {
+        let mut command = Command::new(build::executable());
+        command.args(["upload", "--wait", "--server", &self.url]).arg(capture);
+        let output = command.stderr(Stdio::inherit()).output()?;
+        ensure!(output.status.success(), "the capture could not be uploaded");
+        Ok(String::from_utf8(output.stdout)?.trim().to_owned())
     }
 
     fn script(&self, profile: &str, script: &str) -> Result<String> {
