@@ -85,7 +85,7 @@ pub(crate) struct ServerArguments {
     /// Port to listen on; 0 lets the system choose
     #[arg(short, long, default_value_t = 8080)]
     pub(crate) port: u16,
-    /// Files or folders with debug information of binaries; may be repeated
+    /// Files with debug information, or folders to be searched for them, matched by build-id; may be repeated
     #[arg(short, long, value_name = "PATH", num_args = 1..)]
     pub(crate) debug_symbols: Vec<PathBuf>,
 }

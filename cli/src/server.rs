@@ -5,7 +5,7 @@ use crate::ingest_bar::IngestBar;
 use anyhow::{Context, Result, bail};
 use bytehound_actors::{Options, ProfileStatus, Service};
 use bytehound_api::ApiOptions;
-use bytehound_index::build::Observer;
+use bytehound_index::build::{Observer, add_debug_files};
 use bytehound_store::ProfileState;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -13,12 +13,12 @@ use std::time::Instant;
 
 /// Serves until a signal ends it.
 pub(crate) fn serve(arguments: ServerArguments) -> Result<u8> {
-    if !arguments.debug_symbols.is_empty() {
-        bail!(
-            "`--debug-symbols` is not supported by this version: capture with embedded binaries, which is the default"
-        );
-    }
     let store = arguments.data_dir.open()?;
+    if !arguments.debug_symbols.is_empty() {
+        let added =
+            add_debug_files(&store, &arguments.debug_symbols).context("cannot read the debug symbols")?;
+        tracing::info!(files = added, "debug symbols added: captures indexed from now on use them");
+    }
     actix::System::new().block_on(async move {
         let service = Service::start(store, Options::default());
         let options =
@@ -52,7 +52,9 @@ async fn take_in(service: Service, files: Vec<PathBuf>) {
     for path in files {
         let start = Instant::now();
         match take_in_one(&service, &path).await {
-            Ok(()) => tracing::info!(path = %path.display(), seconds = start.elapsed().as_secs_f32(), "ready"),
+            Ok(()) => {
+                tracing::info!(path = %path.display(), seconds = start.elapsed().as_secs_f32(), "ready")
+            }
             Err(error) => tracing::error!("cannot load `{}`: {error:#}", path.display()),
         }
     }

@@ -43,6 +43,11 @@ impl BinaryId {
         &self.0
     }
 
+    /// Whether it is a build-id, which a file of debug information shares with its binary.
+    pub fn is_build_id(&self) -> bool {
+        !self.0.starts_with(CONTENT_MARK)
+    }
+
     /// The id of a binary whose build-id is known; `None` when the build-id identifies nothing.
     ///
     /// Some build systems write zeros to keep builds reproducible, and all their binaries would be one.

@@ -6,12 +6,13 @@
 //! 3. [`write()`] replays the operations in order of time and writes what [`crate::layout`] and [`crate::summary_tables`]
 //!    describe. A build is visible only from [`publish()`] on.
 //!
-//! [`ingest()`] does all of it for one profile.
+//! [`ingest()`] does all of it for one profile. [`add_debug_files()`] says beforehand where else symbols are.
 
 mod chains;
 mod clock;
 mod columns;
 mod culled;
+mod debug_files;
 mod defects;
 mod frame_table;
 mod ingest;
@@ -34,6 +35,7 @@ mod symbolize;
 mod usage;
 mod write;
 
+pub use debug_files::add_debug_files;
 pub use ingest::ingest;
 pub use load::{Loaded, load};
 pub use manifest::{decode_manifest, encode_manifest};

@@ -5,9 +5,12 @@ use std::path::Path;
 use std::process::Command;
 use std::{fs, io};
 
+use bytehound_index::build::{add_debug_files, ingest};
+use bytehound_index::{BacktraceId, Profile};
+use bytehound_store::Store;
 use bytehound_symbols::inspect;
 
-use crate::built::Built;
+use crate::built::{Built, stored};
 use crate::capture::{Capture, block, id};
 
 const SOURCE: &str = "
@@ -73,4 +76,38 @@ fn frames_get_the_names_of_an_embedded_binary() {
         built.store.symcaches().get(&binary).expect("a store").is_some(),
         "the digest is kept for the next time"
     );
+}
+
+#[test]
+fn a_stripped_binary_gets_its_names_from_a_file_of_debug_information() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let (elf, outer) = compile(directory.path()).expect("gcc and nm");
+    let elsewhere = tempfile::tempdir().expect("a temporary directory");
+    let (whole, stripped) = (directory.path().join("program"), elsewhere.path().join("stripped"));
+    let status = Command::new("strip").arg("-o").args([&stripped, &whole]).status().expect("binutils");
+    assert!(status.success(), "strip failed");
+    let elf_stripped = fs::read(&stripped).expect("what strip made");
+    assert_eq!(inspect(&elf_stripped).ok(), inspect(&elf).ok(), "gcc here writes no build-id");
+    let functions = |with_debug_file: bool| {
+        let (store, id) = stored(&capture(&elf_stripped, outer));
+        if with_debug_file {
+            let paths = [directory.path().to_path_buf()];
+            // The source file beside it is no ELF.
+            assert_eq!(add_debug_files(&store, &paths).expect("a readable folder"), 1);
+            let knows_less = [stripped.clone(), whole.clone()];
+            assert_eq!(add_debug_files(&store, &knows_less).expect("readable files"), 0);
+        }
+        ingest(&store, &id, &()).expect("a capture that can be indexed");
+        let profile = Profile::open(&store, &id).expect("a finished index");
+        let frames = profile.backtrace(BacktraceId(0)).frames();
+        frames.filter_map(|frame| frame.name().map(str::to_owned)).collect::<Vec<_>>()
+    };
+    assert_eq!(functions(false), Vec::<String>::new());
+    assert_eq!(functions(true), ["outer", "inner"]);
+}
+
+#[test]
+fn debug_files_that_are_not_there_are_an_error() {
+    let store = Store::temporary().expect("a temporary directory");
+    assert!(add_debug_files(&store, &["/no/such/folder".into()]).is_err());
 }
