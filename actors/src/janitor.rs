@@ -1,4 +1,4 @@
-//! The janitor: takes up after a restart what was left unfinished, deletes what is not wanted any more, sweeps.
+//! The janitor: takes up after a restart what was left unfinished or was indexed by another version, deletes what is not wanted any more, sweeps.
 //!
 //! Upstream: the clock and the API. Downstream: the loader, the store.
 
@@ -9,7 +9,8 @@ use crate::observe::Observe;
 use crate::open_profiles::OpenProfiles;
 use crate::stage::{Failure, Stage};
 use actix::prelude::*;
-use bytehound_store::{ProfileId, ProfileState, Store};
+use bytehound_index::build::decode_manifest;
+use bytehound_store::{ProfileId, ProfileRecord, ProfileState, Store};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -103,7 +104,18 @@ async fn unfinished(store: Store) -> Vec<ProfileId> {
         }
         Err(_) => return Vec::new(),
     };
-    let is_unfinished = |state: &ProfileState| matches!(state, ProfileState::Stored | ProfileState::Indexing);
     // The catalogue lists the newest first; what came first goes first.
-    records.into_iter().rev().filter(|record| is_unfinished(&record.state)).map(|record| record.id).collect()
+    records.into_iter().rev().filter(is_unfinished).map(|record| record.id).collect()
+}
+
+/// Whether a profile has no index, or one that this version cannot read.
+fn is_unfinished(record: &ProfileRecord) -> bool {
+    match record.state {
+        ProfileState::Stored | ProfileState::Indexing => true,
+        ProfileState::Ready { .. } => {
+            let manifest = record.summary.as_deref().and_then(|bytes| decode_manifest(bytes).ok());
+            manifest.is_some_and(|manifest| !manifest.is_current())
+        }
+        ProfileState::Failed { .. } => false,
+    }
 }

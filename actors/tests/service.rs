@@ -1,8 +1,8 @@
 //! The actors from outside: captures in, answers out, through crashes and bad input.
 
 use bytehound_actors::{Options, Service, ServiceError};
-use bytehound_index::{Cancel, IndexError, Selection};
-use bytehound_store::{NewProfile, ProfileId, ProfileState, Received, Store};
+use bytehound_index::{Cancel, IndexError, Manifest, Profile, Selection, build};
+use bytehound_store::{BuildKey, NewProfile, ProfileId, ProfileState, Received, Store};
 use bytes::Bytes;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -36,7 +36,7 @@ async fn wait(service: &Service, id: &ProfileId) -> ProfileState {
 }
 
 async fn count(service: &Service, id: &ProfileId) -> Result<u64, ServiceError> {
-    let ask = |profiles: &[std::sync::Arc<bytehound_index::Profile>], cancel: &Cancel| {
+    let ask = |profiles: &[std::sync::Arc<Profile>], cancel: &Cancel| {
         Ok(profiles[0].count(&Selection::all(), cancel)?)
     };
     service.ask(vec![id.clone()], ask).await
@@ -125,6 +125,30 @@ async fn what_was_left_unfinished_is_taken_up_again() {
     let service = Service::start(Store::open(folder.path()).unwrap(), Options::default());
     assert!(matches!(wait(&service, &id).await, ProfileState::Ready { .. }));
     assert_eq!(count(&service, &id).await.unwrap(), 53);
+}
+
+#[actix_rt::test]
+async fn an_index_of_another_version_is_built_again() {
+    let store = Store::temporary().unwrap();
+    let path = golden("threads.raw.dat");
+    let id = store.captures().reference(&path, named("older")).unwrap().record.id;
+    let manifest = build::ingest(&store, &id, &()).unwrap();
+    // The same again, as if by an older version.
+    let key = BuildKey { profile: id.clone(), generation: store.catalog().begin_build(&id).unwrap() };
+    let older = Manifest { layout_version: manifest.layout_version - 1, ..manifest.clone() };
+    build::publish(&store, &key, &older).unwrap();
+    assert!(matches!(Profile::open(&store, &id), Err(IndexError::Version { .. })));
+
+    let service = Service::start(store, Options::default());
+    let mut status = service.watch(&id).unwrap();
+    let is_new = |manifest: &Manifest| manifest.layout_version == older.layout_version + 1;
+    status
+        .wait_for(|status| status.manifest.as_deref().is_some_and(is_new))
+        .await
+        .expect("the service is up");
+    assert!(matches!(wait(&service, &id).await, ProfileState::Ready { .. }));
+    assert_eq!(service.profile(&id).unwrap().manifest.as_deref(), Some(&manifest));
+    assert!(count(&service, &id).await.unwrap() > 0);
 }
 
 #[actix_rt::test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytehound_index::{BacktraceId, Profile};
 
+use crate::failure::{Answer, Failure};
 use crate::library::Library;
 
 #[derive(Clone)]
@@ -46,6 +47,19 @@ impl fmt::Display for Backtrace {
     }
 }
 
+/// A script's `Option<Backtrace>`: where a map was made, if that was seen.
+#[derive(Clone)]
+pub(crate) struct OptionalBacktrace(pub(crate) Option<Backtrace>);
+
+impl fmt::Display for OptionalBacktrace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Some(backtrace) => backtrace.fmt(f),
+            None => f.write_str("None"),
+        }
+    }
+}
+
 pub(crate) fn register(library: &mut Library<'_>) {
     library.object::<Backtrace>("Backtrace");
     library.define(
@@ -53,5 +67,25 @@ pub(crate) fn register(library: &mut Library<'_>) {
         "The same backtrace printed without the frames of the language's runtime, and without the inside of a growing \
          vector. The other frames keep their numbers.",
         |backtrace: &mut Backtrace| backtrace.strip(),
+    );
+    register_optional(library);
+}
+
+fn register_optional(library: &mut Library<'_>) {
+    library.object::<OptionalBacktrace>("Option<Backtrace>");
+    library.define("is_some() -> Boolean", "Whether there is a backtrace.", |o: &mut OptionalBacktrace| {
+        o.0.is_some()
+    });
+    library
+        .define("is_none() -> Boolean", "Whether there is none.", |o: &mut OptionalBacktrace| o.0.is_none());
+    library.define(
+        "unwrap() -> Backtrace",
+        "The backtrace; an error when there is none.",
+        |o: &mut OptionalBacktrace| -> Answer<Backtrace> { Ok(o.0.clone().ok_or(Failure::UnwrapNone)?) },
+    );
+    library.define(
+        "strip() -> Option<Backtrace>",
+        "The stripped backtrace, if there is one.",
+        |o: &mut OptionalBacktrace| OptionalBacktrace(o.0.as_ref().map(Backtrace::strip)),
     );
 }

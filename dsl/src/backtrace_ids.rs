@@ -6,9 +6,10 @@ use bytehound_index::{BacktraceId, BacktraceSet, Profile};
 use rhai::{Array, Dynamic};
 
 use crate::allocation_list::AllocationList;
-use crate::backtrace::Backtrace;
+use crate::backtrace::{Backtrace, OptionalBacktrace};
 use crate::failure::Failure;
 use crate::group_list::AllocationGroupList;
+use crate::map_list::MapList;
 use crate::text::type_name;
 
 /// The backtraces of `profile` that `argument` names. Raw ids that the profile doesn't have name nothing.
@@ -24,6 +25,14 @@ fn collect(profile: &Arc<Profile>, argument: &Dynamic, ids: &mut Vec<BacktraceId
     } else if let Some(backtrace) = argument.read_lock::<Backtrace>() {
         same_file(profile, backtrace.profile())?;
         ids.push(backtrace.id());
+    } else if let Some(backtrace) = argument.read_lock::<OptionalBacktrace>() {
+        if let Some(backtrace) = &backtrace.0 {
+            same_file(profile, backtrace.profile())?;
+            ids.push(backtrace.id());
+        }
+    } else if let Some(list) = argument.read_lock::<MapList>() {
+        same_file(profile, list.profile())?;
+        ids.extend(list.backtraces());
     } else if let Some(list) = argument.read_lock::<AllocationList>() {
         same_file(profile, list.profile())?;
         ids.extend(list.groups()?.iter().map(|group| group.backtrace));

@@ -221,7 +221,7 @@ fn register_list(library: &mut Library<'_>) {
         |list: &mut ComparisonList, count: i64| list.take(count),
     );
     library.define(
-        "total() -> Map",
+        "total() -> ObjectMap",
         "The difference of the whole sides, whichever rows are left.",
         |list: &mut ComparisonList| list.total(),
     );
@@ -236,17 +236,17 @@ fn register_row(library: &mut Library<'_>) {
     engine.register_get("backtrace", |row: &mut ComparisonRow| row.backtrace());
     library.describe(
         "base",
-        "ComparisonRow.base -> Map|()",
+        "ComparisonRow.base -> ObjectMap|()",
         "The metrics of the base side, if it has this stack.",
     );
     library.describe(
         "new",
-        "ComparisonRow.new -> Map|()",
+        "ComparisonRow.new -> ObjectMap|()",
         "The metrics of the new side, if it has this stack.",
     );
     library.describe(
         "delta",
-        "ComparisonRow.delta -> Map",
+        "ComparisonRow.delta -> ObjectMap",
         "New − base; a side without this stack counts as zero.",
     );
     library.describe(

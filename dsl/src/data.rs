@@ -6,8 +6,8 @@ use bytehound_index::Profile;
 use rhai::{Dynamic, Map};
 
 use crate::allocation_list::AllocationList;
-use crate::failure::{Answer, Failure};
 use crate::library::Library;
+use crate::map_list::MapList;
 use crate::session::Session;
 use crate::span::Span;
 
@@ -39,11 +39,9 @@ pub(crate) fn register(library: &mut Library<'_>) {
         "All allocations of this data file.",
         |data: &mut Data| AllocationList::all(&data.session, Arc::clone(&data.profile)),
     );
-    library.define(
-        "maps() -> MapList",
-        "The memory maps of this data file. An error in this version, which does not index maps yet.",
-        |_: &mut Data| -> Answer<()> { Err(Failure::Maps.into()) },
-    );
+    library.define("maps() -> MapList", "All memory maps of this data file.", |data: &mut Data| {
+        MapList::all(&data.session, Arc::clone(&data.profile))
+    });
     library.define(
         "runtime() -> Duration",
         "From the start of profiling to the last thing that happened.",
@@ -55,7 +53,9 @@ pub(crate) fn register(library: &mut Library<'_>) {
     library.define("executable() -> String", "Path of the program that was profiled.", |data: &mut Data| {
         data.profile.manifest().executable.clone()
     });
-    library.define("labels() -> Map", "The labels that were written into the capture.", |data: &mut Data| {
-        data.labels()
-    });
+    library.define(
+        "labels() -> ObjectMap",
+        "The labels that were written into the capture.",
+        |data: &mut Data| data.labels(),
+    );
 }

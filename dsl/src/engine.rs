@@ -14,7 +14,8 @@ use crate::library::{Entry, Library};
 use crate::limits::Limits;
 use crate::session::Session;
 use crate::{
-    allocation, allocation_list, backtrace, comparison, data, filters, globals, graph, group_list, span,
+    allocation, allocation_list, backtrace, comparison, data, filters, globals, graph, group_list, map,
+    map_filters, map_list, span,
 };
 
 /// How deeply expressions may nest: long method chains are deep, and the parser is recursive.
@@ -41,6 +42,9 @@ pub(crate) fn engine(session: &Arc<Session>, limits: &Limits) -> (Engine, Vec<En
     allocation_list::register(&mut library);
     filters::register(&mut library);
     group_list::register(&mut library);
+    map::register(&mut library);
+    map_list::register(&mut library);
+    map_filters::register(&mut library);
     backtrace::register(&mut library);
     graph::register(&mut library);
     comparison::register(&mut library);

@@ -22,6 +22,10 @@ pub(crate) enum Failure {
         "expected a raw backtrace ID, 'Backtrace' object, 'AllocationList' object, 'MapList' object, or an array of any of them, got {0}"
     )]
     NotBacktraces(String),
+    #[error("the given maps don't come from the same data file as the list")]
+    ForeignMaps,
+    #[error("expected a raw map ID, 'Map' object, 'MapList' object, or an array of any of them, got {0}")]
+    NotMaps(String),
     #[error("failed to compile regex: {0}")]
     Regex(String),
     #[error("`{function}` expected {expected}, got `{got}`")]
@@ -32,8 +36,6 @@ pub(crate) enum Failure {
     DurationOverflow,
     #[error("called `unwrap` on a value that is `None`: test it with `is_some()` first")]
     UnwrapNone,
-    #[error("this version does not index maps yet")]
-    Maps,
     #[error("unsupported in this environment")]
     Unsupported,
     #[error("malformed format string")]
@@ -46,8 +48,14 @@ pub(crate) enum Failure {
     FormatArguments,
     #[error("failed to generate a graph: empty graph")]
     EmptyGraph,
-    #[error("not every allocation list given is from the same data file")]
-    MixedGraph,
+    #[error("not every {0} list given is from the same data file")]
+    MixedGraph(&'static str),
+    #[error("not an allocation graph: it shows maps")]
+    NotAllocationGraph,
+    #[error("not a map graph: it shows allocations")]
+    NotMapGraph,
+    #[error("only allocation graphs can be saved as a flamegraph")]
+    FlameOfMaps,
     #[error("a graph can have at most {limit} series, and this one would have {wanted}: use `take` first")]
     TooManySeries { limit: usize, wanted: usize },
     #[error("failed to generate a graph: {0}")]

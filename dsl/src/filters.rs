@@ -7,19 +7,24 @@ use crate::allocation_list::AllocationList;
 use crate::backtrace_ids::backtrace_ids;
 use crate::failure::{Answer, Failure};
 use crate::library::Library;
+use crate::map_ids::map_ids;
 use crate::span::Span;
 use crate::text::type_name;
 
 use Bound::{AtLeast, AtMost, LessThan, MoreThan};
 
 /// A filter by its name, the condition that its argument makes, and its meaning.
-struct Filter<A> {
-    name: &'static str,
-    predicate: fn(A) -> Predicate,
-    meaning: &'static str,
+pub(crate) struct Filter<A, P = Predicate> {
+    pub(crate) name: &'static str,
+    pub(crate) predicate: fn(A) -> P,
+    pub(crate) meaning: &'static str,
 }
 
-const fn filter<A>(name: &'static str, predicate: fn(A) -> Predicate, meaning: &'static str) -> Filter<A> {
+pub(crate) const fn filter<A, P>(
+    name: &'static str,
+    predicate: fn(A) -> P,
+    meaning: &'static str,
+) -> Filter<A, P> {
     Filter { name, predicate, meaning }
 }
 
@@ -291,7 +296,7 @@ pub(crate) fn register(library: &mut Library<'_>) {
     for Filter { name, predicate, meaning } in BACKTRACE_FILTERS {
         library.operator(
             name,
-            "(backtrace_ids: Backtrace|AllocationList|AllocationGroupList|Integer|[…]) -> AllocationList",
+            "(backtrace_ids: Backtrace|AllocationList|MapList|AllocationGroupList|Integer|[…]) -> AllocationList",
             meaning,
             move |list: &mut AllocationList, ids: Dynamic| -> Answer<AllocationList> {
                 Ok(list.filtered(predicate(backtrace_ids(list.profile(), &ids)?)))
@@ -302,8 +307,10 @@ pub(crate) fn register(library: &mut Library<'_>) {
     register_group_leaks(library);
     library.define(
         "only_from_maps(map_ids: Map|MapList|Integer|[…]) -> AllocationList",
-        "Within one of these maps. An error in this version, which does not index maps yet.",
-        |_: &mut AllocationList, _: Dynamic| -> Answer<AllocationList> { Err(Failure::Maps.into()) },
+        "Made where one of these maps was at that moment.",
+        |list: &mut AllocationList, ids: Dynamic| -> Answer<AllocationList> {
+            Ok(list.filtered(Predicate::FromMaps(map_ids(list.profile(), &ids)?)))
+        },
     );
 }
 
@@ -317,7 +324,8 @@ fn register_alive_at(library: &mut Library<'_>) {
     );
 }
 
-fn instants(durations: &Dynamic) -> Result<Vec<u64>, Failure> {
+/// The times that an array of durations names.
+pub(crate) fn instants(durations: &Dynamic) -> Result<Vec<u64>, Failure> {
     let array = durations.read_lock::<Array>().ok_or_else(|| Failure::NotDurations(type_name(durations)))?;
     let instant = |value: &Dynamic| match value.read_lock::<Span>() {
         Some(span) => Ok(span.0),

@@ -10,6 +10,7 @@ use crate::data::Data;
 use crate::failure::{Answer, Failure, Stop};
 use crate::graph::Graph;
 use crate::library::Library;
+use crate::map_list::MapList;
 use crate::session::Session;
 use crate::text;
 
@@ -29,10 +30,11 @@ fn register_data(library: &mut Library<'_>, session: &Arc<Session>) {
         "All allocations of the globally loaded data.",
         move || -> Answer<AllocationList> { Ok(AllocationList::all(&s, s.global("allocations")?)) },
     );
+    let s = Arc::clone(session);
     library.define(
         "maps() -> MapList",
-        "The memory maps of the globally loaded data. An error in this version, which does not index maps yet.",
-        || -> Answer<()> { Err(Failure::Maps.into()) },
+        "All memory maps of the globally loaded data.",
+        move || -> Answer<MapList> { Ok(MapList::all(&s, s.global("maps")?)) },
     );
     let s = Arc::clone(session);
     library.define("data() -> Data", "The globally loaded data.", move || -> Answer<Data> {

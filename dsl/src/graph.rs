@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bytehound_index::{Profile, RowSet};
+use bytehound_index::{MapSet, Profile, RowSet};
 use rhai::Dynamic;
 
 use crate::allocation_list::AllocationList;
@@ -11,8 +11,9 @@ use crate::failure::{Answer, Failure};
 use crate::flame;
 use crate::group_list::AllocationGroupList;
 use crate::library::Library;
+use crate::map_list::MapList;
 use crate::palette::Scheme;
-use crate::points::{Extent, Show, View, draw};
+use crate::points::{Content, Extent, Show, View, draw};
 use crate::session::Session;
 use crate::span::Span;
 use crate::text::type_name;
@@ -24,7 +25,8 @@ const MAX_SERIES: usize = 1_000;
 pub(crate) struct Graph {
     session: Arc<Session>,
     series: Vec<Series>,
-    show: Show,
+    /// What the content says, unless told otherwise.
+    show: Option<Show>,
     extent: Extent,
     look: Look,
     scheme: Scheme,
@@ -34,7 +36,22 @@ pub(crate) struct Graph {
 #[derive(Clone)]
 struct Series {
     label: Option<String>,
-    list: AllocationList,
+    list: List,
+}
+
+#[derive(Clone)]
+enum List {
+    Allocations(AllocationList),
+    Maps(MapList),
+}
+
+impl List {
+    fn profile(&self) -> &Arc<Profile> {
+        match self {
+            Self::Allocations(list) => list.profile(),
+            Self::Maps(list) => list.profile(),
+        }
+    }
 }
 
 impl Graph {
@@ -42,7 +59,7 @@ impl Graph {
         Self {
             session: Arc::clone(session),
             series: Vec::new(),
-            show: Show::MemoryUsage,
+            show: None,
             extent: Extent::default(),
             look: Look { axes: true, grid: true, legend: true },
             scheme: Scheme::Palette,
@@ -51,11 +68,19 @@ impl Graph {
     }
 
     /// This graph with one series more, above the others.
-    pub(crate) fn with_list(mut self, label: Option<String>, list: AllocationList) -> Result<Self, Failure> {
+    pub(crate) fn with_list(self, label: Option<String>, list: AllocationList) -> Result<Self, Failure> {
+        self.with_series(Series { label, list: List::Allocations(list) })
+    }
+
+    fn with_series(mut self, series: Series) -> Result<Self, Failure> {
+        let is_of_maps = matches!(series.list, List::Maps(_));
+        if self.is_of_maps().is_some_and(|already| already != is_of_maps) {
+            return Err(mixed(is_of_maps));
+        }
         if self.series.len() >= MAX_SERIES {
             return Err(Failure::TooManySeries { limit: MAX_SERIES, wanted: self.series.len() + 1 });
         }
-        self.series.push(Series { label, list });
+        self.series.push(series);
         Ok(self)
     }
 
@@ -64,8 +89,27 @@ impl Graph {
         if wanted > MAX_SERIES {
             return Err(Failure::TooManySeries { limit: MAX_SERIES, wanted });
         }
-        self.series.extend(groups.lists()?.into_iter().map(|list| Series { label: None, list }));
+        if self.is_of_maps() == Some(true) {
+            return Err(mixed(false));
+        }
+        let lists = groups.lists()?.into_iter().map(List::Allocations);
+        self.series.extend(lists.map(|list| Series { label: None, list }));
         Ok(self)
+    }
+
+    fn showing(&self, show: Show) -> Result<Self, Failure> {
+        match self.series.first() {
+            Some(series) if matches!(series.list, List::Maps(_)) != show.is_of_maps() => {
+                Err(mixed(show.is_of_maps()))
+            }
+            _ => Ok(Self { show: Some(show), ..self.clone() }),
+        }
+    }
+
+    /// What it is a graph of, as far as that is decided.
+    fn is_of_maps(&self) -> Option<bool> {
+        let by_content = self.series.first().map(|series| matches!(series.list, List::Maps(_)));
+        by_content.or_else(|| self.show.map(Show::is_of_maps))
     }
 
     fn bounded(&self, change: impl FnOnce(&mut Extent)) -> Self {
@@ -82,11 +126,11 @@ impl Graph {
 
     pub(crate) fn save(&self, path: Option<&str>) -> Result<Self, Failure> {
         let profile = self.profile()?;
-        let rows = self.own_rows()?;
+        let content = self.content()?;
         let view = self.view(&profile);
         let labels: Vec<_> =
-            self.series.iter().zip(&rows).map(|(series, rows)| self.label(series, rows)).collect();
-        let svg = draw(&view, &rows, &labels, &self.session.cancel)?;
+            self.series.iter().zip(content.each()).map(|(series, own)| self.label(series, &own)).collect();
+        let svg = draw(&view, &content, &labels, &self.session.cancel)?;
         let path = path.map_or_else(|| self.session.next_graph_name(), str::to_owned);
         self.session.world().write(&path, svg.into_bytes())?;
         Ok(self.clone())
@@ -95,21 +139,27 @@ impl Graph {
     fn save_each_as_graph(&self, directory: &str) -> Result<Self, Failure> {
         let profile = self.profile()?;
         let view = self.view(&profile);
-        self.save_each(directory, |series, rows| {
-            let label = self.label(series, rows);
-            draw(&view, &[Arc::clone(rows)], &[label], &self.session.cancel)
+        self.save_each(directory, |series, own| {
+            let label = self.label(series, own);
+            draw(&view, own, &[label], &self.session.cancel)
         })
     }
 
     fn save_each_as_flame_graph(&self, directory: &str) -> Result<Self, Failure> {
         let profile = self.profile()?;
-        self.save_each(directory, |_, rows| flame::of_rows(&profile, rows, &self.session.cancel))
+        self.save_each(directory, |_, own| match own {
+            Content::Allocations(rows) => {
+                let rows = rows.first().ok_or(Failure::EmptyGraph)?;
+                flame::of_rows(&profile, rows, &self.session.cancel)
+            }
+            Content::Maps(_) => Err(Failure::FlameOfMaps),
+        })
     }
 
     fn save_each(
         &self,
         directory: &str,
-        draw: impl Fn(&Series, &Arc<RowSet>) -> Result<String, Failure>,
+        draw: impl Fn(&Series, &Content) -> Result<String, Failure>,
     ) -> Result<Self, Failure> {
         let prefix = match directory {
             "." | "" => String::new(),
@@ -118,20 +168,22 @@ impl Graph {
                 format!("{}/", directory.trim_end_matches('/'))
             }
         };
-        for (index, (series, rows)) in self.series.iter().zip(self.own_rows()?).enumerate() {
+        for (index, (series, own)) in self.series.iter().zip(self.content()?.each()).enumerate() {
             let name = series.label.clone().unwrap_or_else(|| format!("Series #{index}"));
-            let picture = draw(series, &rows)?;
+            let picture = draw(series, &own)?;
             self.session.world().write(&format!("{prefix}{name}.svg"), picture.into_bytes())?;
         }
         Ok(self.clone())
     }
 
     fn view<'a>(&'a self, profile: &'a Arc<Profile>) -> View<'a> {
-        View { profile, show: self.show, extent: &self.extent, look: self.look, scheme: self.scheme }
+        let default = if self.is_of_maps() == Some(true) { Show::Rss } else { Show::MemoryUsage };
+        let show = self.show.unwrap_or(default);
+        View { profile, show, extent: &self.extent, look: self.look, scheme: self.scheme }
     }
 
-    fn label(&self, series: &Series, rows: &RowSet) -> Option<String> {
-        let hidden = self.only_non_empty && rows.is_empty();
+    fn label(&self, series: &Series, own: &Content) -> Option<String> {
+        let hidden = self.only_non_empty && own.is_empty();
         series.label.clone().filter(|_| !hidden)
     }
 
@@ -139,18 +191,36 @@ impl Graph {
     fn profile(&self) -> Result<Arc<Profile>, Failure> {
         let first = self.series.first().ok_or(Failure::EmptyGraph)?.list.profile();
         if self.series.iter().any(|series| series.list.profile().id() != first.id()) {
-            return Err(Failure::MixedGraph);
+            let kind = if self.is_of_maps() == Some(true) { "map" } else { "allocation" };
+            return Err(Failure::MixedGraph(kind));
         }
         Ok(Arc::clone(first))
     }
 
     /// Of every series what no series before it has.
-    fn own_rows(&self) -> Result<Vec<Arc<RowSet>>, Failure> {
+    fn content(&self) -> Result<Content, Failure> {
+        if self.is_of_maps() == Some(true) { Ok(Content::Maps(self.own_maps())) } else { self.own_rows() }
+    }
+
+    fn own_maps(&self) -> Vec<MapSet> {
+        let mut taken = MapSet::default();
+        let mut own = Vec::with_capacity(self.series.len());
+        for series in &self.series {
+            if let List::Maps(list) = &series.list {
+                own.push(list.maps().difference(&taken));
+                taken = taken.union(list.maps());
+            }
+        }
+        own
+    }
+
+    fn own_rows(&self) -> Result<Content, Failure> {
         let mut taken: Option<RowSet> = None;
         let mut own = Vec::with_capacity(self.series.len());
         for series in &self.series {
             self.session.cancel.check()?;
-            let rows = series.list.rows()?;
+            let List::Allocations(list) = &series.list else { continue };
+            let rows = list.rows()?;
             match taken {
                 None => {
                     taken = Some(RowSet::clone(&rows));
@@ -162,8 +232,13 @@ impl Graph {
                 }
             }
         }
-        Ok(own)
+        Ok(Content::Allocations(own))
     }
+}
+
+/// What is wrong with maps, or else allocations, here.
+fn mixed(is_of_maps: bool) -> Failure {
+    if is_of_maps { Failure::NotMapGraph } else { Failure::NotAllocationGraph }
 }
 
 pub(crate) fn register(library: &mut Library<'_>) {
@@ -177,9 +252,9 @@ pub(crate) fn register(library: &mut Library<'_>) {
 
 fn register_add(library: &mut Library<'_>) {
     library.define(
-        "add([series_name: String,] list: AllocationList|AllocationGroupList) -> Graph",
-        "One series more, above the others; an allocation belongs to the first series that has it. A group list, which \
-         can't be named, gives a series for every group.",
+        "add([series_name: String,] list: AllocationList|AllocationGroupList|MapList) -> Graph",
+        "One series more, above the others; an allocation, or map, belongs to the first series that has it. A group \
+         list, which can't be named, gives a series for every group. A graph shows either allocations or maps.",
         |graph: &mut Graph, list: Dynamic| -> Answer<Graph> { Ok(add(graph, None, &list)?) },
     );
     library.overload("add", |graph: &mut Graph, name: &str, list: Dynamic| -> Answer<Graph> {
@@ -191,12 +266,16 @@ fn add(graph: &Graph, name: Option<&str>, list: &Dynamic) -> Result<Graph, Failu
     if let Some(list) = list.read_lock::<AllocationList>() {
         return graph.clone().with_list(name.map(str::to_owned), list.clone());
     }
+    if let Some(list) = list.read_lock::<MapList>() {
+        let list = List::Maps(list.clone());
+        return graph.clone().with_series(Series { label: name.map(str::to_owned), list });
+    }
     if let (None, Some(groups)) = (name, list.read_lock::<AllocationGroupList>()) {
         return graph.clone().with_groups(&groups);
     }
     let expected = match name {
-        None => "an 'AllocationList' or 'AllocationGroupList' object as its `list`",
-        Some(_) => "an 'AllocationList' object as its `list`",
+        None => "an 'AllocationList', 'AllocationGroupList' or 'MapList' object as its `list`",
+        Some(_) => "an 'AllocationList' or 'MapList' object as its `list`",
     };
     Err(Failure::Argument { function: "add", expected, got: type_name(list) })
 }
@@ -206,27 +285,20 @@ fn register_show(library: &mut Library<'_>) {
         (
             "show_memory_usage",
             Show::MemoryUsage,
-            "Shows the bytes that are allocated. This is what a graph shows unless told otherwise.",
+            "Shows the bytes that are allocated. This is what a graph of allocations shows unless told otherwise.",
         ),
         ("show_live_allocations", Show::LiveAllocations, "Shows how many allocations are alive."),
         ("show_new_allocations", Show::NewAllocations, "Shows how many allocations are made in each moment."),
         ("show_deallocations", Show::Deallocations, "Shows how many allocations are freed in each moment."),
-    ] {
-        library
-            .operator(name, "() -> Graph", meaning, move |graph: &mut Graph| Graph { show, ..graph.clone() });
-    }
-    for (name, meaning) in [
         (
             "show_rss",
-            "Shows the resident memory of maps. An error in this version, which does not index maps yet.",
+            Show::Rss,
+            "Shows the memory of maps that is resident. This is what a graph of maps shows unless told otherwise.",
         ),
-        (
-            "show_address_space",
-            "Shows the address space of maps. An error in this version, which does not index maps yet.",
-        ),
+        ("show_address_space", Show::AddressSpace, "Shows how many addresses maps take, used or not."),
     ] {
-        library.operator(name, "() -> Graph", meaning, |_: &mut Graph| -> Answer<Graph> {
-            Err(Failure::Maps.into())
+        library.operator(name, "() -> Graph", meaning, move |graph: &mut Graph| -> Answer<Graph> {
+            Ok(graph.showing(show)?)
         });
     }
 }

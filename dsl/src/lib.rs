@@ -7,7 +7,7 @@
 //! | file | what a script sees of it |
 //! |---|---|
 //! | `globals` | `allocations()`, `data()`, `println()`, `s()`, `exit()`, … |
-//! | `data`, `allocation`, `allocation_list`, `filters`, `group_list`, `backtrace`, `comparison`, `span` | the objects |
+//! | `data`, `allocation`, `allocation_list`, `filters`, `group_list`, `map`, `map_list`, `map_filters`, `backtrace`, `comparison`, `span` | the objects |
 //! | `graph`, with `points`, `chart`, `axis`, `palette` | `graph()` and its pictures |
 //! | `flame` | flame graphs |
 //! | `native`, `sandbox` | the two environments: real files and standard output, or everything in memory |
@@ -33,6 +33,10 @@ mod graph;
 mod group_list;
 mod library;
 mod limits;
+mod map;
+mod map_filters;
+mod map_ids;
+mod map_list;
 mod memory;
 mod native;
 mod palette;
@@ -49,4 +53,4 @@ pub use environment::{Environment, OutputItem, ProfileSource};
 pub use flame::{flame_graph, folded};
 pub use library::Entry;
 pub use limits::Limits;
-pub use script::{Outcome, ScriptError, filter, reference, run};
+pub use script::{Outcome, ScriptError, filter, filter_maps, reference, run};

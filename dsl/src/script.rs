@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytehound_index::{Cancel, Profile, Selection};
+use bytehound_index::{Cancel, MapSet, Profile, Selection};
 use rhai::{Dynamic, Engine, EvalAltResult};
 
 use crate::allocation_list::AllocationList;
@@ -11,6 +11,7 @@ use crate::engine::engine;
 use crate::environment::{Environment, OutputItem, World};
 use crate::library::Entry;
 use crate::limits::Limits;
+use crate::map_list::MapList;
 use crate::native::Native;
 use crate::report::{exit_code, report};
 use crate::sandbox::Sandbox;
@@ -42,7 +43,11 @@ impl std::error::Error for ScriptError {}
 
 impl ScriptError {
     fn internal(what: &str) -> Self {
-        Self { message: format!("internal error: {what}"), line: None, column: None }
+        Self::unplaced(format!("internal error: {what}"))
+    }
+
+    fn unplaced(message: String) -> Self {
+        Self { message, line: None, column: None }
     }
 }
 
@@ -93,12 +98,41 @@ pub fn filter(
     limits: &Limits,
     cancel: &Cancel,
 ) -> Result<Option<Arc<Selection>>, ScriptError> {
+    let value = result(script, profile, limits, cancel)?;
+    if value.is::<MapList>() {
+        return Err(ScriptError::unplaced("expected 'AllocationList', got 'MapList'".to_owned()));
+    }
+    Ok(value.read_lock::<AllocationList>().map(|list| Arc::clone(list.selection())))
+}
+
+/// The maps of `profile` that `script` results in; `None` if its result is no list of maps. Else as [`filter`].
+///
+/// # Errors
+/// Why the script failed.
+pub fn filter_maps(
+    script: &str,
+    profile: &Arc<Profile>,
+    limits: &Limits,
+    cancel: &Cancel,
+) -> Result<Option<MapSet>, ScriptError> {
+    let value = result(script, profile, limits, cancel)?;
+    if value.is::<AllocationList>() {
+        return Err(ScriptError::unplaced("expected 'MapList', got 'AllocationList'".to_owned()));
+    }
+    Ok(value.read_lock::<MapList>().map(|list| list.maps().clone()))
+}
+
+/// What a script that picks something results in.
+fn result(
+    script: &str,
+    profile: &Arc<Profile>,
+    limits: &Limits,
+    cancel: &Cancel,
+) -> Result<Dynamic, ScriptError> {
     let session = session(std::slice::from_ref(profile), Environment::Virtual, limits);
     match supervised(script, &session, limits, cancel) {
-        End::Finished(value) => {
-            Ok(value.read_lock::<AllocationList>().map(|list| Arc::clone(list.selection())))
-        }
-        End::Exited(_) => Ok(None),
+        End::Finished(value) => Ok(value),
+        End::Exited(_) => Ok(Dynamic::UNIT),
         End::Failed(error) => Err(error),
     }
 }

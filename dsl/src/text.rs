@@ -4,9 +4,11 @@ use rhai::{Array, Dynamic, Map};
 
 use crate::allocation::Allocation;
 use crate::allocation_list::AllocationList;
-use crate::backtrace::Backtrace;
+use crate::backtrace::{Backtrace, OptionalBacktrace};
 use crate::comparison::{ComparisonList, ComparisonRow};
 use crate::failure::{Answer, Failure};
+use crate::map::Map as MemoryMap;
+use crate::map_list::MapList;
 use crate::span::{OptionalSpan, Span};
 
 /// `value` as `println` shows it.
@@ -25,6 +27,15 @@ pub(crate) fn display(value: &Dynamic) -> Answer<String> {
     }
     if let Some(backtrace) = value.read_lock::<Backtrace>() {
         return Ok(backtrace.to_string());
+    }
+    if let Some(backtrace) = value.read_lock::<OptionalBacktrace>() {
+        return Ok(backtrace.to_string());
+    }
+    if let Some(list) = value.read_lock::<MapList>() {
+        return Ok(format!("{} map(s)", list.maps().len()));
+    }
+    if let Some(map) = value.read_lock::<MemoryMap>() {
+        return Ok(map.to_string());
     }
     if let Some(list) = value.read_lock::<ComparisonList>() {
         return Ok(list.to_string());
@@ -67,12 +78,13 @@ pub(crate) fn script_name(name: &str) -> &str {
     match name {
         "Span" => "Duration",
         "OptionalSpan" => "Option<Duration>",
+        "OptionalBacktrace" => "Option<Backtrace>",
         "i64" => "Integer",
         "f64" => "Float",
         "bool" => "Boolean",
         "string" | "&str | ImmutableString | String" => "String",
         "array" => "Array",
-        "map" => "Map",
+        "map" => "ObjectMap",
         name => name,
     }
 }

@@ -94,7 +94,7 @@ fn errors_say_where_and_what_was_expected() {
     assert!(place("graph().save();").0.contains("failed to generate a graph: empty graph"));
     assert!(place("s(1) - s(2);").0.contains("`1s` - `2s` is negative"));
     assert!(place("s(-1);").0.contains("`s` expected a number that isn't negative, got `-1`"));
-    assert!(place("maps();").0.contains("this version does not index maps yet"));
+    assert!(place("maps();").0.contains("no globally loaded maps"));
 }
 
 #[test]
@@ -202,7 +202,7 @@ fn wrong_arguments_are_named() {
     check("allocations().only_passing_through_function(\"(\");", "failed to compile regex: ");
     check(
         "graph().add(1);",
-        "`add` expected an 'AllocationList' or 'AllocationGroupList' object as its `list`, got `Integer`",
+        "`add` expected an 'AllocationList', 'AllocationGroupList' or 'MapList' object as its `list`, got `Integer`",
     );
     check("graph().add(\"x\", allocations().group_by_backtrace());", "got `AllocationGroupList`");
     check(

@@ -3,10 +3,12 @@
 //! columns; the comparison of runs).
 //!
 //! A [`Profile`] is asked: a [`Selection`] says which allocations are meant, and the profile answers with the rows
-//! themselves ([`RowSet`]), with sums per backtrace ([`Group`]) or over time ([`Timeline`]). Selections are data and do
+//! themselves ([`RowSet`]), with sums per backtrace ([`Group`]) or over time ([`Timeline`]). Mapped memory is few enough to be
+//! looked at one [`Map`] after the other: [`Profile::select_maps`] picks by [`MapPredicate`]. Selections are data and do
 //! nothing until a profile is asked; every planned answer is the answer of a scan over all rows. Whatever may take long
 //! takes a [`Cancel`].
 
+mod alive;
 mod allocation;
 mod bit_set;
 mod cache;
@@ -34,6 +36,7 @@ pub mod build;
 mod keys;
 pub mod summary_tables;
 
+pub use alive::Alive;
 pub use allocation::{Allocation, Chain};
 pub use cancel::Cancel;
 pub use compare::{

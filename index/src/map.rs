@@ -127,7 +127,7 @@ impl Profile {
     /// Every map, in the order of the capture.
     pub fn maps(&self) -> impl ExactSizeIterator<Item = Map<'_>> {
         let columns = self.columns();
-        (0..).zip(columns.maps).map(|(id, record)| Map::of(columns, MapId(id), record))
+        columns.maps.iter().enumerate().map(|(id, record)| Map::of(columns, MapId(id as u32), record))
     }
 
     /// One map.

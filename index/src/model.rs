@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::layout::LAYOUT_VERSION;
+
 /// A backtrace of one profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct BacktraceId(pub u32);
@@ -71,6 +73,11 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    /// Whether this version can read what belongs to it; else the profile has to be indexed again.
+    pub fn is_current(&self) -> bool {
+        self.layout_version == LAYOUT_VERSION
+    }
+
     /// T1 − T0.
     pub fn runtime_us(&self) -> u64 {
         self.end_us.saturating_sub(self.start_us)

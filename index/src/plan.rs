@@ -16,7 +16,7 @@ use crate::bit_set::BitSet;
 use crate::columns::Columns;
 use crate::layout::{NONE, Zone};
 use crate::span::Span;
-use crate::{BacktraceSet, Cancel, IndexError, Predicate, Profile, RowSet};
+use crate::{BacktraceSet, Cancel, IndexError, MapSet, Predicate, Profile, RowSet};
 use chains::ChainTest;
 use conditions::Conditions;
 pub(crate) use conditions::{after, instant, instants};
@@ -51,6 +51,7 @@ enum Test {
     /// Not freed, or at none of these.
     NotDeallocatedAt(BitSet),
     Chain(Box<ChainTest>),
+    /// Allocated where some maps were at that moment.
     Territory(Territory),
 }
 
@@ -71,7 +72,11 @@ impl<'a> Plan<'a> {
                 None => stacks = Some(matching),
             }
         }
-        Ok(Self::with(profile, conditions, stacks))
+        let held = |maps: &&MapSet| Territory::of(profile.columns(), maps, cancel);
+        let territories = conditions.maps.iter().map(held).collect::<Result<Vec<_>, _>>()?;
+        let mut plan = Self::with(profile, conditions, stacks);
+        plan.tests.extend(territories.into_iter().map(Test::Territory));
+        Ok(plan)
     }
 
     /// How rows of some backtraces are found.
@@ -168,7 +173,6 @@ fn tests(
     tests.extend(
         conditions.not_deallocated_at.iter().map(|set| Test::NotDeallocatedAt(stacks::members(columns, set))),
     );
-    tests.extend(conditions.maps.iter().map(|maps| Test::Territory(Territory::of(columns, maps))));
     if !conditions.chain.is_none() {
         tests.push(Test::Chain(Box::new(ChainTest::new(columns, conditions.chain, end_us))));
     }

@@ -2,8 +2,9 @@
 
 use std::sync::{Arc, OnceLock};
 
-use bytehound_store::{BuildKey, ProfileId, ProfileRecord, ProfileState, Segment, Store};
+use bytehound_store::{BuildKey, ProfileId, ProfileRecord, ProfileState, Segment, Store, SummaryReader};
 
+use crate::alive::AliveCache;
 use crate::build::decode_manifest;
 use crate::cache::Cache;
 use crate::columns::Columns;
@@ -35,6 +36,7 @@ pub struct Profile {
     buckets: OnceLock<Arc<[TimeBucket]>>,
     row_sets: Cache<RowSet>,
     groups: Cache<[Group]>,
+    alive: AliveCache,
 }
 
 self_cell::self_cell!(
@@ -67,7 +69,7 @@ impl Profile {
     /// # Errors
     /// As [`Profile::open`].
     pub fn open_build(store: &Store, key: &BuildKey, manifest: Manifest) -> Result<Arc<Self>, IndexError> {
-        if manifest.layout_version != LAYOUT_VERSION {
+        if !manifest.is_current() {
             return Err(IndexError::Version {
                 profile: key.profile.to_string(),
                 found: manifest.layout_version,
@@ -84,6 +86,7 @@ impl Profile {
             buckets: OnceLock::new(),
             row_sets: Cache::new(ROW_SETS_BYTES_MAX),
             groups: Cache::new(GROUPS_BYTES_MAX),
+            alive: AliveCache::default(),
         }))
     }
 
@@ -158,7 +161,7 @@ impl Profile {
         if let Some(summaries) = self.summaries.get() {
             return Ok(summaries);
         }
-        let reader = self.store.summaries().open(&self.key)?;
+        let reader = self.summary_reader()?;
         let summaries = read_summaries(reader.as_ref(), self.backtrace_count())?;
         Ok(self.summaries.get_or_init(|| summaries))
     }
@@ -171,7 +174,7 @@ impl Profile {
         if let Some(buckets) = self.buckets.get() {
             return Ok(Arc::clone(buckets));
         }
-        let reader = self.store.summaries().open(&self.key)?;
+        let reader = self.summary_reader()?;
         let buckets = read_buckets(reader.as_ref())?.into();
         Ok(Arc::clone(self.buckets.get_or_init(|| buckets)))
     }
@@ -234,6 +237,14 @@ impl Profile {
 
     pub(crate) fn columns(&self) -> &Columns<'_> {
         self.segment.borrow_dependent()
+    }
+
+    pub(crate) fn alive(&self) -> &AliveCache {
+        &self.alive
+    }
+
+    pub(crate) fn summary_reader(&self) -> Result<Arc<dyn SummaryReader>, IndexError> {
+        Ok(self.store.summaries().open(&self.key)?)
     }
 
     pub(crate) fn kept_rows(&self, digest: &Digest) -> Option<Arc<RowSet>> {

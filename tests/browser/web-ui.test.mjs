@@ -58,6 +58,37 @@ test("a profile shows its memory over time and names the largest leak first", as
   assert.ok((await byTestId("chart").first().locator("canvas").count()) > 0, "there is no chart");
 });
 
+test("a click on the chart shows what was alive at that moment", async () => {
+  await openNewestProfile();
+  await byTestId("group-row").first().waitFor();
+  const plot = await byTestId("chart").first().locator(".u-over").boundingBox();
+  await page.mouse.click(plot.x + plot.width / 2, plot.y + plot.height / 2);
+  await page.getByRole("columnheader", { name: "Alive", exact: true }).waitFor();
+  assert.match(await byTestId("alive-note").textContent(), /alive at [\d.]+ m?s/);
+  assert.match(await byTestId("chart-moment").textContent(), /^[\d.]+ m?s$/);
+
+  const at = page.url().match(/[?&]at=(\d+)/)[1];
+  const id = page.url().match(/#\/profile\/([^/?]+)/)[1];
+  const { data } = await (await fetch(`${server.url}/v1/profiles/${id}/groups?at_us=${at}`)).json();
+  const shown = () =>
+    byTestId("group-row").evaluateAll((rows) =>
+      rows.map((row) => [Number(row.dataset.backtrace), Number(row.querySelector("td data").value)]),
+    );
+  assert.deepEqual(
+    await shown(),
+    data.groups.map((group) => [group.backtrace_id, group.alive_bytes]),
+  );
+
+  await page.reload();
+  await byTestId("chart-moment").waitFor();
+  await page.getByRole("slider", { name: "Moment" }).press("ArrowRight");
+  await page.waitForFunction((before) => Number(location.hash.match(/[?&]at=(\d+)/)[1]) > before, Number(at));
+  await byTestId("alive-note").getByRole("button", { name: "Whole run" }).click();
+  await page.getByRole("columnheader", { name: "Leaked", exact: true }).waitFor();
+  assert.equal(await byTestId("chart-moment").isVisible(), false);
+  assert.doesNotMatch(page.url(), /[?&]at=/);
+});
+
 test("the console runs a script and shows its text and its graph", async () => {
   await openNewestProfile();
   await page.goto(page.url().replace(/#\/profiles?\/([^/?]+).*/, "#/console/$1"));

@@ -1,8 +1,11 @@
-//! Events to rows: one pass over the capture, in memory bounded by its live blocks and its distinct stacks.
+//! Events to rows: one pass over the capture, in memory bounded by its live blocks, its distinct stacks and what it tells of
+//! mapped memory.
+
+mod mapped;
 
 use std::io::Read;
 
-use bytehound_format::{AllocBody, Event, HeaderBody, Reader, RegionSource, RegionTargetedSource, Timestamp};
+use bytehound_format::{AllocBody, Event, HeaderBody, Reader, Timestamp};
 use bytehound_store::{Scratch, Store};
 use rustc_hash::FxHashMap;
 
@@ -10,7 +13,7 @@ use super::clock::Clock;
 use super::culled::Culled;
 use super::defects::Defects;
 use super::live::Key;
-use super::mappings::{Call, MappedFile, Mappings, Place, Removal};
+use super::mappings::Mappings;
 use super::modules::Modules;
 use super::observer::{Observer, Phase, Progress, REPORT_EVERY, report};
 use super::rows::{Moment, Rows};
@@ -232,75 +235,6 @@ impl<'a> Loader<'a> {
             }
             Event::Header(header) if header.id != self.header.id => self.defects.foreign_headers += 1,
             other => self.take_mapping(other),
-        }
-    }
-
-    fn take_mapping(&mut self, event: Event<'_>) {
-        match event {
-            Event::MemoryMapEx {
-                map_id,
-                address,
-                requested_length: size,
-                mmap_protection,
-                mmap_flags,
-                source,
-                ..
-            } => {
-                self.see(source.timestamp);
-                let (place, call) = (Place { address, size }, self.call(&source));
-                self.mappings.call(map_id, place, mmap_protection, mmap_flags, call, &mut self.defects);
-            }
-            Event::AddRegion {
-                timestamp,
-                map_id,
-                address,
-                length: size,
-                file_offset: offset,
-                inode,
-                major,
-                minor,
-                flags,
-                name,
-            } => {
-                let time = self.see(timestamp);
-                let (place, file) = (Place { address, size }, MappedFile { offset, inode, major, minor });
-                self.mappings.add_region(time, map_id, place, file, flags, &name, &mut self.defects);
-            }
-            Event::RemoveRegion { timestamp, map_id, address, length: size, sources } => {
-                let time = self.see(timestamp);
-                let removal = |part: &RegionTargetedSource| Removal {
-                    place: Place { address: part.address, size: part.length },
-                    call: self.call(&part.source),
-                };
-                let removals = sources.iter().map(removal).collect();
-                let place = Place { address, size };
-                self.mappings.remove_region(time, map_id, place, removals, &mut self.defects);
-            }
-            Event::UpdateRegionUsage {
-                timestamp,
-                map_id,
-                address,
-                length: size,
-                anonymous,
-                shared_clean,
-                shared_dirty,
-                private_clean,
-                private_dirty,
-                swap,
-            } => {
-                let time = self.see(timestamp);
-                let kib = [anonymous, shared_clean, shared_dirty, private_clean, private_dirty, swap];
-                self.mappings.update_usage(time, map_id, Place { address, size }, kib, &mut self.defects);
-            }
-            _ => {}
-        }
-    }
-
-    fn call(&self, source: &RegionSource) -> Call {
-        Call {
-            time: self.clock.wall_us(source.timestamp),
-            thread: source.thread,
-            backtrace: self.stacks.find(source.backtrace),
         }
     }
 

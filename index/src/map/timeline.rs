@@ -21,7 +21,7 @@ pub struct MapTimeline {
 pub struct MapBucket {
     /// Bucket `b` covers `[b·width, (b + 1)·width)` µs since 1970.
     pub index: u64,
-    /// The largest of each amount after any change of the bucket.
+    /// The largest of each amount after any moment of the bucket: what changes in one µs changes together.
     pub max: MapLevels,
     /// When the bucket ends.
     pub end: MapLevels,
@@ -59,7 +59,8 @@ impl Profile {
         let mut lines = Vec::with_capacity(sets.len());
         for set in sets {
             cancel.check()?;
-            lines.push(timeline(&changes(self, &set.difference(&seen)), grid));
+            let changes = changes(self, &set.difference(&seen));
+            lines.push(timeline(moments(&changes), grid));
             seen = seen.union(set);
         }
         Ok(lines)
@@ -88,18 +89,27 @@ pub(super) fn changes(profile: &Profile, maps: &MapSet) -> Vec<Change> {
     changes
 }
 
-/// The buckets of `grid` that `changes` fall into.
-pub(super) fn timeline(changes: &[Change], grid: Grid) -> MapTimeline {
+/// Together, what changes in one µs: a look at all maps.
+fn moments(changes: &[Change]) -> impl Iterator<Item = &[Change]> {
+    changes.chunk_by(|a, b| a.time == b.time)
+}
+
+/// The buckets of `grid` that changes fall into. The largest amounts are taken after each of `moments`, none of which
+/// is empty.
+pub(super) fn timeline<'c>(moments: impl Iterator<Item = &'c [Change]>, grid: Grid) -> MapTimeline {
     let mut timeline = MapTimeline { grid, start: MapLevels::default(), points: Vec::new() };
     let mut levels = MapLevels::default();
-    for change in changes.iter().take_while(|change| change.time <= grid.end_us) {
+    for moment in moments.take_while(|moment| moment[0].time <= grid.end_us) {
         // Sums wrap: a damaged capture can claim what is beyond 2⁶⁴, and the rest stays right.
-        levels = levels.with(change.after, u64::wrapping_add).with(change.before, u64::wrapping_sub);
-        if change.time < grid.start_us {
+        for change in moment {
+            levels = levels.with(change.after, u64::wrapping_add).with(change.before, u64::wrapping_sub);
+        }
+        let time = moment[0].time;
+        if time < grid.start_us {
             timeline.start = levels;
             continue;
         }
-        let index = grid.bucket(change.time);
+        let index = grid.bucket(time);
         match timeline.points.last_mut().filter(|point| point.index == index) {
             Some(point) => {
                 point.max = point.max.with(levels, u64::max);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 
 use crate::columns::Columns;
 use crate::layout::{MapRecord, NEVER, RegionRecord};
-use crate::{IdSet, model::MapId};
+use crate::{Cancel, IndexError, MapSet};
 
 /// The leases of some maps, in order of `since`. No two of them hold the same address at the same time.
 pub(super) struct Territory(Vec<Lease>);
@@ -20,12 +20,12 @@ struct Lease {
 }
 
 impl Territory {
-    pub(super) fn of(columns: &Columns<'_>, maps: &IdSet<MapId>) -> Self {
+    pub(super) fn of(columns: &Columns<'_>, maps: &MapSet, cancel: &Cancel) -> Result<Self, IndexError> {
         let mut steps = Steps::default();
         for map in maps.iter().filter_map(|id| columns.maps.get(id.0 as usize)) {
             steps.take(columns, map);
         }
-        Self(steps.into_leases())
+        Ok(Self(steps.into_leases(cancel)?))
     }
 
     /// What is held between two instants, to be walked through in order of time.
@@ -78,7 +78,7 @@ impl Walk {
 struct Steps(Vec<Step>);
 
 /// In order of time; at one moment, addresses are given back before others are taken.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Step {
     time: u64,
     is_taken: bool,
@@ -121,10 +121,11 @@ impl Steps {
         }
     }
 
-    fn into_leases(mut self) -> Vec<Lease> {
+    fn into_leases(mut self, cancel: &Cancel) -> Result<Vec<Lease>, IndexError> {
         self.0.sort_unstable();
         let mut ledger = Ledger::default();
         for step in &self.0 {
+            cancel.check()?;
             if step.is_taken {
                 ledger.take(step.time, step.from, step.to);
             } else {
@@ -134,7 +135,7 @@ impl Steps {
         let mut leases = ledger.ended;
         leases.extend(ledger.held.into_values());
         leases.sort_unstable_by_key(|lease| (lease.since, lease.from));
-        leases
+        Ok(leases)
     }
 }
 
@@ -177,5 +178,49 @@ impl Ledger {
     fn overlapping(&self, from: u64, to: u64) -> Vec<Lease> {
         let first = self.held.range(..from).next_back().map(|(_, lease)| *lease).filter(|l| l.to > from);
         first.into_iter().chain(self.held.range(from..to).map(|(_, lease)| *lease)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ADDRESSES: u64 = 24;
+    const TIMES: u64 = 16;
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = (0..TIMES, any::<bool>(), 0..ADDRESSES, 1..ADDRESSES)
+            .prop_map(|(time, is_taken, from, size)| Step { time, is_taken, from, to: from + size });
+        prop::collection::vec(step, 0..30)
+    }
+
+    /// Whether the address is held at that time: the last step before or at it decides.
+    fn is_held(sorted: &[Step], time: u64, address: u64) -> bool {
+        let about = sorted.iter().filter(|step| step.from <= address && address < step.to);
+        about.take_while(|step| step.time <= time).last().is_some_and(|step| step.is_taken)
+    }
+
+    proptest! {
+        #[test]
+        fn an_address_is_held_from_when_it_is_taken_until_it_is_given_back(
+            steps in steps(),
+            first in 0..TIMES,
+            size in 0..5_u64,
+        ) {
+            let mut sorted = steps.clone();
+            sorted.sort_unstable();
+            let mut listed = Steps::default();
+            steps.iter().for_each(|step| listed.push(step.time, step.is_taken, step.from, step.to));
+            let territory = Territory(listed.into_leases(&Cancel::new()).expect("nobody cancels"));
+            let mut walk = territory.between(first, TIMES);
+            for time in first..TIMES {
+                for address in 0..2 * ADDRESSES {
+                    let expected = (address..address + size.max(1)).any(|at| is_held(&sorted, time, at));
+                    prop_assert_eq!(walk.holds(time, address, size), expected, "{} at {}", address, time);
+                }
+            }
+        }
     }
 }

@@ -9,10 +9,10 @@ use serde_json::Value;
 
 use crate::profiles::{Asked, indexed};
 
-const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/golden");
+pub(crate) const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/golden");
 
 /// Directory of the answers, and the capture they are of.
-const CAPTURES: [(&str, &str); 8] = [
+pub(crate) const CAPTURES: [(&str, &str); 8] = [
     ("cull", "cull.decoded.dat"),
     ("mmap", "mmap.decoded.dat"),
     ("mmap.raw", "mmap.raw.dat"),
@@ -23,11 +23,11 @@ const CAPTURES: [(&str, &str); 8] = [
     ("threads", "threads.decoded.dat"),
 ];
 
-fn asked(capture: &str) -> Asked {
+pub(crate) fn asked(capture: &str) -> Asked {
     indexed(&fs::read(format!("{GOLDEN}/{capture}")).expect("a golden capture"))
 }
 
-fn answer(name: &str, file: &str) -> Value {
+pub(crate) fn answer(name: &str, file: &str) -> Value {
     let text = fs::read(format!("{GOLDEN}/{name}/{file}")).expect("a golden answer");
     serde_json::from_slice(&text).expect("an answer in JSON")
 }

@@ -13,7 +13,7 @@ const ALLOCATIONS: u64 = 150_000;
 /// Every block is freed this many allocations later, but for every 50th.
 const LIVE: u64 = 1_000;
 
-fn large() -> Asked {
+pub(crate) fn large() -> Asked {
     let mut capture = begun();
     for number in 1..=ALLOCATIONS {
         // Sizes grow with time, so that zones differ.

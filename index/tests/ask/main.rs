@@ -1,11 +1,14 @@
 //! Questions to finished profiles: every planned answer against one that looks at each row, and against those of 0.11.
 
+mod alive;
 #[path = "../build/capture.rs"]
 #[expect(dead_code, reason = "only what these tests write")]
 mod capture;
 mod comparisons;
 mod golden;
 mod large;
+mod map_streams;
+mod maps;
 mod naive;
 mod opening;
 mod profiles;

@@ -89,6 +89,26 @@ static void mallocs(void) {
     say("free(NULL)", NULL, 1);
 }
 
+/* Of C23: not every C library has them. */
+__attribute__((weak)) void free_sized(void *block, size_t size);
+__attribute__((weak)) void free_aligned_sized(void *block, size_t alignment, size_t size);
+
+static void sized_frees(void) {
+    void *block = by_malloc(70);
+    if (free_sized) free_sized(block, 70);
+    else free(block);
+    dies(&at_by_malloc, 70);
+    block = by_aligned_alloc(64, 128);
+    if (free_aligned_sized) free_aligned_sized(block, 64, 128);
+    else free(block);
+    dies(&at_by_aligned_alloc, 128);
+}
+
+static void other_functions(void) {
+    dprintf(1, "mallopt=%d\n", mallopt(M_TOP_PAD, 128 * 1024));
+    dprintf(1, "mallopt that fails=%d\n", mallopt(M_MXFAST, 1 << 20));
+}
+
 static void callocs(void) {
     /* On memory that has been used. */
     for (size_t size = 8; size <= 2 << 20; size *= 8) {
@@ -165,6 +185,8 @@ int main(void) {
     reallocs();
     reallocarrays();
     aligned();
+    sized_frees();
+    other_functions();
     static const char text[] = "a text that the C library copies";
     char *copy = by_strdup(text);
     dprintf(1, "strdup=%d\n", strcmp(copy, text));
