@@ -1,4 +1,5 @@
-//! The janitor: takes up after a restart what was left unfinished or was indexed by another version, deletes what is not wanted any more, sweeps.
+//! The janitor: takes up after a restart what was left unfinished or was indexed by another version, deletes what is not
+//! wanted any more, sweeps.
 //!
 //! Upstream: the clock and the API. Downstream: the loader, the store.
 

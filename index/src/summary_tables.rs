@@ -222,139 +222,36 @@ fn take_varint(bytes: &mut &[u8]) -> Option<u64> {
     None
 }
 
-fn cell_fields(cell: &Cell) -> [u64; 5] {
-    let Cell { backtrace, allocated_count, allocated_bytes, freed_count, freed_bytes } = *cell;
-    [backtrace.into(), allocated_count, allocated_bytes, freed_count, freed_bytes]
+/// A row of numbers and the numbers of a row: the fields as they are packed, in this order.
+macro_rules! packed {
+    ($fields:ident, $of:ident, $row:ident, $count:literal, [$($name:ident: $type:ty),* $(,)?]) => {
+        fn $fields(row: &$row) -> [u64; $count] {
+            // Without `..`: a field that is left out is an error.
+            let $row { $($name),* } = *row;
+            [$(u64::from($name)),*]
+        }
+
+        fn $of([$($name),*]: [u64; $count]) -> $row {
+            $row { $($name: $name as $type),* }
+        }
+    };
 }
 
-fn cell_of(fields: [u64; 5]) -> Cell {
-    let [backtrace, allocated_count, allocated_bytes, freed_count, freed_bytes] = fields;
-    Cell { backtrace: backtrace as u32, allocated_count, allocated_bytes, freed_count, freed_bytes }
-}
+packed!(cell_fields, cell_of, Cell, 5, [
+    backtrace: u32, allocated_count: u64, allocated_bytes: u64, freed_count: u64, freed_bytes: u64,
+]);
 
-fn bucket_fields(bucket: &TimeBucket) -> [u64; 10] {
-    let TimeBucket {
-        index,
-        allocated_count,
-        allocated_bytes,
-        freed_count,
-        freed_bytes,
-        reallocated_count,
-        live_bytes_end,
-        live_bytes_max,
-        live_count_end,
-        live_count_max,
-    } = *bucket;
-    [
-        index,
-        allocated_count,
-        allocated_bytes,
-        freed_count,
-        freed_bytes,
-        reallocated_count,
-        live_bytes_end,
-        live_bytes_max,
-        live_count_end,
-        live_count_max,
-    ]
-}
+packed!(bucket_fields, bucket_of, TimeBucket, 10, [
+    index: u64, allocated_count: u64, allocated_bytes: u64, freed_count: u64, freed_bytes: u64,
+    reallocated_count: u64, live_bytes_end: u64, live_bytes_max: u64, live_count_end: u64, live_count_max: u64,
+]);
 
-fn bucket_of(fields: [u64; 10]) -> TimeBucket {
-    let [
-        index,
-        allocated_count,
-        allocated_bytes,
-        freed_count,
-        freed_bytes,
-        reallocated_count,
-        live_bytes_end,
-        live_bytes_max,
-        live_count_end,
-        live_count_max,
-    ] = fields;
-    TimeBucket {
-        index,
-        allocated_count,
-        allocated_bytes,
-        freed_count,
-        freed_bytes,
-        reallocated_count,
-        live_bytes_end,
-        live_bytes_max,
-        live_count_end,
-        live_count_max,
-    }
-}
-
-fn summary_fields(summary: &BacktraceSummary) -> [u64; 19] {
-    let s = summary;
-    [
-        s.rows,
-        s.allocated_count,
-        s.allocated_bytes,
-        s.freed_count,
-        s.freed_bytes,
-        s.leaked_count,
-        s.leaked_bytes,
-        s.usable_bytes,
-        s.min_size,
-        s.max_size,
-        s.min_usable,
-        s.max_usable,
-        s.first_us,
-        s.last_us,
-        s.first_row_us,
-        s.last_row_us,
-        s.own_peak_usable,
-        s.own_peak_at_us,
-        s.peak_bytes,
-    ]
-}
-
-fn summary_of(fields: [u64; 19]) -> BacktraceSummary {
-    let [
-        rows,
-        allocated_count,
-        allocated_bytes,
-        freed_count,
-        freed_bytes,
-        leaked_count,
-        leaked_bytes,
-        usable_bytes,
-        min_size,
-        max_size,
-        min_usable,
-        max_usable,
-        first_us,
-        last_us,
-        first_row_us,
-        last_row_us,
-        own_peak_usable,
-        own_peak_at_us,
-        peak_bytes,
-    ] = fields;
-    BacktraceSummary {
-        rows,
-        allocated_count,
-        allocated_bytes,
-        freed_count,
-        freed_bytes,
-        leaked_count,
-        leaked_bytes,
-        usable_bytes,
-        min_size,
-        max_size,
-        min_usable,
-        max_usable,
-        first_us,
-        last_us,
-        first_row_us,
-        last_row_us,
-        own_peak_usable,
-        own_peak_at_us,
-        peak_bytes,
-    }
-}
+packed!(summary_fields, summary_of, BacktraceSummary, 19, [
+    rows: u64, allocated_count: u64, allocated_bytes: u64, freed_count: u64, freed_bytes: u64, leaked_count: u64,
+    leaked_bytes: u64, usable_bytes: u64, min_size: u64, max_size: u64, min_usable: u64, max_usable: u64,
+    first_us: u64, last_us: u64, first_row_us: u64, last_row_us: u64, own_peak_usable: u64, own_peak_at_us: u64,
+    peak_bytes: u64,
+]);
 
 #[cfg(test)]
 mod tests {
