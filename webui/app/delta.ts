@@ -1,6 +1,6 @@
 // The rows of a comparison: what changed, how much, in which order.
 
-import type { ComparisonRow, Metric, RowStatus } from "./api/types";
+import type { ComparisonRow, GroupMetric, Metric, RowStatus } from "./api/types";
 import { bytes, count, exactBytes, exactCount } from "./quantity";
 import { frameName } from "./stack";
 
@@ -10,6 +10,12 @@ export const METRIC_NAMES: Record<Metric, string> = {
   allocated_bytes: "Allocated",
   allocated_count: "Allocations",
   peak_bytes: "At peak",
+};
+
+export const GROUP_METRIC_NAMES: Record<GroupMetric, string> = {
+  ...METRIC_NAMES,
+  alive_bytes: "Alive",
+  alive_count: "Blocks alive",
 };
 
 export const STATUS_NAMES: Record<RowStatus, string> = {

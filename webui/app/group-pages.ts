@@ -3,7 +3,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { asProblem, type Problem } from "./api/request";
 import { getGroups, type Order } from "./api/service";
-import type { Group, Metric } from "./api/types";
+import type { Group, GroupMetric } from "./api/types";
 import { useResource } from "./resource";
 
 const PAGE = 50;
@@ -18,9 +18,10 @@ export interface GroupPages {
   more: (() => void) | null;
 }
 
-export function useGroupPages(id: string, sort: Metric, order: Order): GroupPages {
-  const key = `${id} ${sort} ${order}`;
-  const first = useResource(key, (signal) => getGroups(id, { sort, order, limit: PAGE }, signal));
+export function useGroupPages(id: string, at: number | null, sort: GroupMetric, order: Order): GroupPages {
+  const key = `${id} ${at} ${sort} ${order}`;
+  const query = { at, sort, order, limit: PAGE };
+  const first = useResource(key, (signal) => getGroups(id, query, signal));
   const [later, setLater] = useState<{ key: string; groups: Group[]; next: string | null } | null>(null);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Problem | null>(null);
@@ -34,7 +35,7 @@ export function useGroupPages(id: string, sort: Metric, order: Order): GroupPage
     setBusy(true);
     setProblem(null);
     try {
-      const page = await getGroups(id, { sort, order, limit: PAGE, cursor });
+      const page = await getGroups(id, { ...query, cursor });
       setLater({ key, groups: [...(rest?.groups ?? []), ...page.groups], next: page.next });
     } catch (error) {
       setProblem(asProblem(error));
@@ -42,8 +43,10 @@ export function useGroupPages(id: string, sort: Metric, order: Order): GroupPage
       setBusy(false);
     }
   };
+  const groups = [...(first.data?.groups ?? []), ...(rest?.groups ?? [])];
   return {
-    groups: [...(first.data?.groups ?? []), ...(rest?.groups ?? [])],
+    // The answer before may have been about the whole run: it says nothing of a moment.
+    groups: groups.filter((group) => at === null || group.alive_bytes !== undefined),
     total: first.data?.total ?? 0,
     loading: first.loading || busy,
     problem: first.problem ?? problem,

@@ -1,6 +1,6 @@
 // Where in the application the reader is. All of it stands in the address, so that a link shows the same again.
 
-import type { Metric } from "./api/types";
+import type { GroupMetric, Metric } from "./api/types";
 import type { Order, Span } from "./api/service";
 
 export const METRICS: readonly Metric[] = [
@@ -8,6 +8,14 @@ export const METRICS: readonly Metric[] = [
   "leaked_count",
   "allocated_bytes",
   "allocated_count",
+  "peak_bytes",
+];
+/** What the backtraces of one moment can be sorted by. */
+export const MOMENT_METRICS: readonly GroupMetric[] = [
+  "alive_bytes",
+  "alive_count",
+  "leaked_bytes",
+  "allocated_bytes",
   "peak_bytes",
 ];
 export const CURVES = ["memory", "live", "rate"] as const;
@@ -18,7 +26,9 @@ export interface ProfileRoute {
   id: string;
   curve: Curve;
   span: Span | null;
-  sort: Metric;
+  /** The moment whose living memory is looked at, in µs after the start. */
+  at: number | null;
+  sort: GroupMetric;
   order: Order;
   full: boolean;
 }
@@ -78,7 +88,22 @@ export function formatRoute(route: Route): string {
 }
 
 export function profileHome(id: string): ProfileRoute {
-  return { screen: "profile", id, curve: "memory", span: null, sort: "leaked_bytes", order: "desc", full: false };
+  const look = { curve: "memory", span: null, at: null, sort: "leaked_bytes", order: "desc", full: false } as const;
+  return { screen: "profile", id, ...look };
+}
+
+/** The same place at a moment: what was alive comes first, unless another order was chosen at a moment before. */
+export function atMoment(route: ProfileRoute, at: number): ProfileRoute {
+  return route.at === null ? { ...route, at, sort: "alive_bytes", order: "desc" } : { ...route, at };
+}
+
+/** The same place without a moment. */
+export function wholeRun(route: ProfileRoute): ProfileRoute {
+  return { ...route, at: null, sort: "leaked_bytes", order: "desc" };
+}
+
+export function groupMetrics(at: number | null): readonly GroupMetric[] {
+  return at === null ? METRICS : MOMENT_METRICS;
 }
 
 export function comparison(base: string[], other: string[]): CompareRoute {
@@ -88,24 +113,28 @@ export function comparison(base: string[], other: string[]): CompareRoute {
 function profileRoute(id: string, query: URLSearchParams): ProfileRoute {
   const from = Number(query.get("from") ?? NaN);
   const to = Number(query.get("to") ?? NaN);
+  const moment = Number(query.get("at") || NaN);
+  const at = moment >= 0 && Number.isSafeInteger(moment) ? moment : null;
   return {
     screen: "profile",
     id,
     curve: oneOf(CURVES, query.get("curve")),
     span: from >= 0 && to > from ? { from, to } : null,
-    sort: oneOf(METRICS, query.get("sort")),
+    at,
+    sort: oneOf(groupMetrics(at), query.get("sort")),
     order: query.get("order") === "asc" ? "asc" : "desc",
     full: query.has("full"),
   };
 }
 
 /** What differs from the screen's first look, and nothing else: short links. */
-function profileQuery({ curve, span, sort, order, full }: ProfileRoute): string {
+function profileQuery({ curve, span, at, sort, order, full }: ProfileRoute): string {
   const query = new URLSearchParams();
   if (curve !== "memory") query.set("curve", curve);
   if (span) query.set("from", String(Math.floor(span.from)));
   if (span) query.set("to", String(Math.ceil(span.to)));
-  if (sort !== "leaked_bytes") query.set("sort", sort);
+  if (at !== null) query.set("at", String(at));
+  if (sort !== groupMetrics(at)[0]) query.set("sort", sort);
   if (order !== "desc") query.set("order", order);
   if (full) query.set("full", "");
   return query.size > 0 ? `?${query}` : "";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { isWhole, pan, perSecond, tableRows, zoom } from "./timeline";
+import { isWhole, momentStep, momentText, pan, perSecond, tableRows, zoom } from "./timeline";
 
 const whole = { from: 0, to: 1000 };
 
@@ -45,4 +45,19 @@ describe("the curve as a table", () => {
   });
 
   it("is empty for an empty timeline", () => expect(tableRows([], [{ label: "x", values: [] }], 7)).toEqual([]));
+});
+
+describe("a moment", () => {
+  it("is written as exactly as the chart can show it", () => {
+    expect(momentText(1_234_567, { from: 0, to: 10_000_000 })).toBe("1.23 s");
+    expect(momentText(1_234_567, { from: 1_000_000, to: 2_000_000 })).toBe("1.235 s");
+    expect(momentText(1_234_567, { from: 1_234_500, to: 1_234_600 })).toBe("1.234567 s");
+    expect(momentText(0, { from: 0, to: 10_000_000 })).toBe("0");
+    expect(momentText(83_000_000, { from: 0, to: 7_200_000_000 })).toBe("1m 23s");
+  });
+
+  it("moves by thousandths of what is visible, and by a µs at least", () => {
+    expect(momentStep({ from: 0, to: 10_000_000 })).toBe(10_000);
+    expect(momentStep({ from: 5, to: 25 })).toBe(1);
+  });
 });

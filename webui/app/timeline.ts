@@ -2,6 +2,7 @@
 
 import type { Timeline } from "./api/types";
 import type { Span } from "./api/service";
+import { axisTime } from "./axis";
 import { bytes, count, exactBytes, exactCount } from "./quantity";
 import type { Curve } from "./route";
 
@@ -96,6 +97,17 @@ export function tableRows(t_us: number[], lines: Line[], rows: number): Array<{ 
     t_us: t_us[start] ?? 0,
     values: lines.map(({ values }) => Math.max(...values.slice(start, start + width))),
   }));
+}
+
+/** A moment, as exactly as a chart of this width can show it: `1.234 s`. */
+export function momentText(at_us: number, span: Span): string {
+  const step = 10 ** Math.floor(Math.log10(Math.max(span.to - span.from, 1) / 1e9));
+  return axisTime(at_us / 1e6, Math.max(step, 1e-6));
+}
+
+/** Distance of two positions of the slider: a thousandth of what is visible. */
+export function momentStep(span: Span): number {
+  return Math.max(Math.round((span.to - span.from) / 1000), 1);
 }
 
 function lastWidth(t_us: number[]): number {

@@ -124,6 +124,18 @@ export function groups(start_us = START_US): Group[] {
   });
 }
 
+/** What some of them had alive at a moment, as the curve has it. */
+export function groupsAt(at_us: number, start_us = START_US): Group[] {
+  const { live_bytes, live_count } = timeline(at_us, at_us + 1, 1);
+  const began = groups(start_us).filter((group) => group.first_us - start_us <= at_us);
+  const total = began.reduce((sum, group) => sum + group.peak_bytes, 0) || 1;
+  return began.flatMap((group) => {
+    const part = group.peak_bytes / total;
+    const alive_count = Math.round(part * (live_count[0] ?? 0));
+    return alive_count > 0 ? [{ ...group, alive_count, alive_bytes: Math.round(part * (live_bytes[0] ?? 0)) }] : [];
+  });
+}
+
 export function timeline(from: number, to: number, points: number): Timeline {
   const answer: Timeline = { t_us: [], live_bytes: [], live_count: [], allocations: [], deallocations: [] };
   const random = numbers(Math.floor(from) + 3);

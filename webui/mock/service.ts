@@ -2,8 +2,8 @@
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Connect, Plugin } from "vite";
-import type { Metric, Profile } from "../app/api/types";
-import { comparison, groups, profiles, timeline } from "./fixtures.ts";
+import type { GroupMetric, Profile } from "../app/api/types";
+import { comparison, groups, groupsAt, profiles, timeline } from "./fixtures.ts";
 
 /** The policy under which the service serves the pages: a build that breaks it must be seen here first. */
 const POLICY =
@@ -56,9 +56,12 @@ function curve(query: URLSearchParams) {
 }
 
 function groupPage(query: URLSearchParams, profile: Profile) {
-  const sort = (query.get("sort") ?? "leaked_bytes") as Metric;
+  const at = query.get("at_us");
+  const sort = (query.get("sort") ?? (at === null ? "leaked_bytes" : "alive_bytes")) as GroupMetric;
   const turn = query.get("order") === "asc" ? -1 : 1;
-  const sorted = groups(profile.info?.start_us).sort((a, b) => turn * (b[sort] - a[sort]));
+  const start_us = profile.info?.start_us;
+  const all = at === null ? groups(start_us) : groupsAt(Number(at), start_us);
+  const sorted = all.sort((a, b) => turn * ((b[sort] ?? 0) - (a[sort] ?? 0)));
   const from = Number(query.get("cursor") ?? 0);
   const to = from + Number(query.get("limit") ?? 50);
   return {

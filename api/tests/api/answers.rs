@@ -100,6 +100,36 @@ fn groups_come_page_by_page_in_order_and_add_up() {
 }
 
 #[test]
+fn groups_of_a_moment_add_up_to_what_was_live_then() {
+    let server = TestServer::start();
+    let id = server.upload("simulation.decoded.dat");
+    let info = server.get(&format!("/v1/profiles/{id}")).json()["info"].clone();
+    let runtime = info["runtime_us"].as_u64().unwrap();
+    let get = |rest: &str| server.get(&format!("/v1/profiles/{id}/{rest}")).json()["data"].clone();
+    let sum = |page: &Value, field: &str| -> u64 {
+        page["groups"].as_array().unwrap().iter().map(|group| group[field].as_u64().unwrap()).sum()
+    };
+    for at in [0, 1_234_567, runtime / 2, runtime / 3 * 2] {
+        let alive = get(&format!("groups?limit=1000&at_us={at}"));
+        let groups = alive["groups"].as_array().unwrap();
+        assert_eq!(alive["total"], groups.len(), "{at}");
+        assert!(groups.iter().all(|group| group["alive_count"].as_u64() > Some(0)), "{at}");
+        assert!(groups.is_sorted_by_key(|group| std::cmp::Reverse(group["alive_bytes"].as_u64())), "{at}");
+        // Nothing happened in the µs after, so that it shows what was live before it.
+        let after = get(&format!("timeline?from_us={next}&to_us={next}&points=1", next = at + 1));
+        assert_eq!((&after["allocations"][0], &after["deallocations"][0]), (&json!(0), &json!(0)), "{at}");
+        assert_eq!(sum(&alive, "alive_bytes"), after["live_bytes"][0].as_u64().unwrap(), "{at}");
+        assert_eq!(sum(&alive, "alive_count"), after["live_count"][0].as_u64().unwrap(), "{at}");
+    }
+    let end = get(&format!("groups?limit=1000&at_us={}", u64::MAX));
+    assert_eq!(Some(sum(&end, "alive_bytes")), info["leaked_bytes"].as_u64());
+    let by_count = get("groups?at_us=5000000&sort=alive_count&order=asc");
+    assert!(by_count["groups"].as_array().unwrap().is_sorted_by_key(|group| group["alive_count"].as_u64()));
+    assert!(get("groups")["groups"][0].get("alive_bytes").is_none());
+    assert_eq!(server.get(&format!("/v1/profiles/{id}/groups?sort=alive_bytes")).status, 400);
+}
+
+#[test]
 fn a_script_prints_draws_and_fails_alike_on_every_route() {
     let server = TestServer::start();
     let id = server.upload("realloc.decoded.dat");

@@ -20,7 +20,7 @@ impl Random {
     }
 }
 
-const NAMES: [&str; 52] = [
+const NAMES: [&str; 53] = [
     "from",
     "to",
     "lifetime",
@@ -69,6 +69,7 @@ const NAMES: [&str; 52] = [
     "strip_template_args",
     "from_us",
     "to_us",
+    "at_us",
     "points",
     "limit",
     "cursor",

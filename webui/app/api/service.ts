@@ -1,7 +1,7 @@
 // One function for each route that the application uses. Paths are relative to the page.
 
 import { requestJson } from "./request";
-import type { Comparison, GroupPage, Metric, Profile, ScriptResult, Timeline } from "./types";
+import type { Comparison, GroupMetric, GroupPage, Profile, ScriptResult, Timeline } from "./types";
 
 export async function listProfiles(signal?: AbortSignal): Promise<Profile[]> {
   const answer = await requestJson<{ profiles: Profile[] }>("v1/profiles", withSignal(signal));
@@ -39,7 +39,9 @@ export async function getTimeline(
 export type Order = "asc" | "desc";
 
 export interface GroupQuery {
-  sort: Metric;
+  /** Only what was alive then, in µs after the start. */
+  at: number | null;
+  sort: GroupMetric;
   order: Order;
   limit: number;
   cursor?: string;
@@ -47,6 +49,7 @@ export interface GroupQuery {
 
 export async function getGroups(id: string, query: GroupQuery, signal?: AbortSignal): Promise<GroupPage> {
   const parameters = new URLSearchParams({ sort: query.sort, order: query.order, limit: String(query.limit) });
+  if (query.at !== null) parameters.set("at_us", String(query.at));
   if (query.cursor !== undefined) parameters.set("cursor", query.cursor);
   // The page's position stands beside the data or inside it.
   const answer = await requestJson<{ data: Partial<GroupPage> } & Partial<GroupPage>>(

@@ -83,7 +83,15 @@ export interface Stack {
   stripped?: number[];
 }
 
-export interface Group extends Metrics, Stack {
+/** What was alive of a backtrace, where a moment was asked for. */
+export interface AliveMetrics {
+  alive_bytes: number;
+  alive_count: number;
+}
+
+export type GroupMetric = Metric | keyof AliveMetrics;
+
+export interface Group extends Metrics, Partial<AliveMetrics>, Stack {
   backtrace_id: number;
   first_us: number;
   last_us: number;

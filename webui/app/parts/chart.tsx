@@ -1,45 +1,51 @@
-// A curve over the program's running time. Drag to look closer; the keyboard can do all of it too.
+// A curve over the program's running time. Drag to look closer, click for a moment; the keyboard can do all of it too.
 
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import type { Span } from "../api/service";
 import { axisTime, axisTimeSteps, axisValue, axisValueSteps } from "../axis";
 import { duration } from "../quantity";
-import type { CurveShape } from "../timeline";
+import { momentText, type CurveShape } from "../timeline";
 
 const HEIGHT = 280;
+/** Pixels that the pointer must move for a click to become a drag. */
+const DRAG = 5;
 
 interface ChartProps {
   t_us: number[];
   shape: CurveShape;
   span: Span;
   peakAt: number | null;
+  moment: number | null;
   onZoom: (span: Span) => void;
+  onMoment: (at_us: number) => void;
   onReset: () => void;
 }
 
 export function Chart(props: ChartProps) {
   const canvas = useRef<HTMLDivElement>(null);
   const readout = useRef<HTMLOutputElement>(null);
-  const { t_us, shape, span, peakAt } = props;
+  const plotted = useRef<uPlot | null>(null);
+  const { t_us, shape, span, peakAt, moment } = props;
   const handlers = useRef(props);
   handlers.current = props;
 
   useEffect(() => {
     const element = canvas.current;
     if (!element) return;
-    let plot: uPlot | null = null;
     const draw = () => {
-      plot?.destroy();
+      plotted.current?.destroy();
       const options = plotOptions(element.clientWidth, shape, span, peakAt, {
         onZoom: (chosen) => handlers.current.onZoom(chosen),
+        onMoment: (at_us) => handlers.current.onMoment(at_us),
         onReset: () => handlers.current.onReset(),
         onPoint: (text) => readout.current && (readout.current.textContent = text),
+        onDraw: (plot) => placeMoment(plot, handlers.current.moment, handlers.current.span),
       });
-      plot = new uPlot(options, plotData(t_us, shape, span), element);
+      plotted.current = new uPlot(options, plotData(t_us, shape, span), element);
     };
     draw();
-    const resizing = new ResizeObserver(() => plot?.setSize({ width: element.clientWidth, height: HEIGHT }));
+    const resizing = new ResizeObserver(() => plotted.current?.setSize({ width: element.clientWidth, height: HEIGHT }));
     resizing.observe(element);
     // The canvas is painted with the colours of the scheme, so it has to be painted again.
     const scheme = matchMedia("(prefers-color-scheme: dark)");
@@ -47,9 +53,12 @@ export function Chart(props: ChartProps) {
     return () => {
       scheme.removeEventListener("change", draw);
       resizing.disconnect();
-      plot?.destroy();
+      plotted.current?.destroy();
+      plotted.current = null;
     };
   }, [t_us, shape, span.from, span.to, peakAt]);
+
+  useEffect(() => void (plotted.current && placeMoment(plotted.current, moment, span)), [moment]);
 
   return (
     <figure class="chart" data-testid="chart">
@@ -87,8 +96,10 @@ function describe(shape: CurveShape, span: Span): string {
 
 interface PlotEvents {
   onZoom: (span: Span) => void;
+  onMoment: (at_us: number) => void;
   onReset: () => void;
   onPoint: (text: string) => void;
+  onDraw: (plot: uPlot) => void;
 }
 
 /** Each value holds until the next, the last one until the end. */
@@ -150,20 +161,27 @@ function plotOptions(
     ],
     cursor: {
       y: false,
-      drag: { x: true, y: false, setScale: false, dist: 5 },
+      drag: {
+        x: true,
+        y: false,
+        setScale: false,
+        dist: DRAG,
+        click: (plot, event) => plot.select.width >= DRAG && event.stopImmediatePropagation(),
+      },
       points: { size: 8, width: 2, fill: colours.surface },
       bind: { dblclick: () => () => (events.onReset(), null) },
     },
     hooks: {
+      ready: [(plot) => plot.over.addEventListener("click", (event) => clickMoment(plot, event, span, events))],
       setSelect: [
         (plot) => {
           const { left, width } = plot.select;
-          if (width < 5) return;
+          if (width < DRAG) return;
           events.onZoom({ from: plot.posToVal(left, "x") * 1e6, to: plot.posToVal(left + width, "x") * 1e6 });
         },
       ],
       setCursor: [(plot) => events.onPoint(pointText(plot, shape))],
-      draw: [(plot) => peakAt !== null && markPeak(plot, peakAt, colours)],
+      draw: [(plot) => peakAt !== null && markPeak(plot, peakAt, colours), events.onDraw],
     },
   };
 }
@@ -174,6 +192,31 @@ function pointText(plot: uPlot, shape: CurveShape): string {
   if (at === null || at === undefined || t === undefined) return "";
   const values = shape.lines.map(({ label }, i) => `${label} ${shape.format(plot.data[i + 1]?.[at] ?? 0)}`);
   return `${duration(t * 1e6)}   ${values.join("   ")}`;
+}
+
+/** The second click of a double one is none of its own. */
+function clickMoment(plot: uPlot, event: MouseEvent, span: Span, { onMoment }: PlotEvents): void {
+  if (event.detail > 1) return;
+  const at_us = plot.posToVal(event.clientX - plot.over.getBoundingClientRect().left, "x") * 1e6;
+  onMoment(Math.round(Math.min(Math.max(at_us, span.from), span.to)));
+}
+
+/** The line and its time lie over the plot as an element: moving it paints nothing anew. */
+function placeMoment(plot: uPlot, moment: number | null, span: Span): void {
+  const line = plot.over.querySelector<HTMLElement>(".chart-moment") ?? plot.over.appendChild(momentLine());
+  line.hidden = moment === null || moment < span.from || moment > span.to;
+  if (moment === null || line.hidden) return;
+  const left = plot.valToPos(moment / 1e6, "x");
+  line.style.left = `${left}px`;
+  line.classList.toggle("leftward", left > plot.over.clientWidth - 90);
+  line.textContent = momentText(moment, span);
+}
+
+function momentLine(): HTMLElement {
+  const line = document.createElement("div");
+  line.className = "chart-moment";
+  line.dataset["testid"] = "chart-moment";
+  return line;
 }
 
 function markPeak(plot: uPlot, peakAt: number, colours: Colours): void {

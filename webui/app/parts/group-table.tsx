@@ -1,37 +1,42 @@
 // The backtraces of a profile, largest first by whichever measure, each one opening to its stack.
 
 import { useState } from "preact/hooks";
-import type { Group, Metric, ProfileInfo } from "../api/types";
-import { METRIC_NAMES } from "../delta";
+import type { Group, GroupMetric, ProfileInfo } from "../api/types";
+import { GROUP_METRIC_NAMES } from "../delta";
 import { useGroupPages } from "../group-pages";
 import { sinceStart } from "../labels";
 import { adjust } from "../navigation";
 import { count, duration, exactCount } from "../quantity";
-import type { ProfileRoute } from "../route";
+import { groupMetrics, type ProfileRoute } from "../route";
 import { SortHeader } from "./choices";
 import { Bytes, Count } from "./figure";
+import { AliveNote } from "./moment";
 import { Empty, ProblemNotice, Waiting } from "./notice";
 import { Chevron, StackFrames, StackHeadline } from "./stack-view";
 
-const COLUMNS: ReadonlyArray<readonly [Metric, string]> = [
-  ["leaked_bytes", "Bytes that were never freed"],
-  ["leaked_count", "Blocks that were never freed"],
-  ["allocated_bytes", "All bytes ever asked for"],
-  ["allocated_count", "How often memory was asked for"],
-  ["peak_bytes", "Bytes in use when the whole program used the most"],
-];
-const WIDTH = COLUMNS.length + 2;
+const EXPLAINED: Record<GroupMetric, string> = {
+  leaked_bytes: "Bytes that were never freed",
+  leaked_count: "Blocks that were never freed",
+  allocated_bytes: "All bytes ever asked for",
+  allocated_count: "How often memory was asked for",
+  peak_bytes: "Bytes in use when the whole program used the most",
+  alive_bytes: "Bytes in use at the chosen moment",
+  alive_count: "Blocks in use at the chosen moment",
+};
 
 export function GroupCard({ route, info }: { route: ProfileRoute; info: ProfileInfo }) {
   const { sort, order, full } = route;
-  const pages = useGroupPages(route.id, sort, order);
-  const sortBy = (metric: Metric) =>
+  const at = route.at === null ? null : Math.min(route.at, info.runtime_us);
+  const pages = useGroupPages(route.id, at, sort, order);
+  const metrics = groupMetrics(at);
+  const sortBy = (metric: GroupMetric) =>
     adjust({ ...route, sort: metric, order: metric === sort && order === "desc" ? "asc" : "desc" });
-  const largest = pages.groups.reduce((most, group) => Math.max(most, group[sort]), 0);
+  const largest = pages.groups.reduce((most, group) => Math.max(most, group[sort] ?? 0), 0);
   return (
     <section class="card" aria-labelledby="groups-title" aria-busy={pages.loading}>
       <div class="card-head">
         <h2 id="groups-title">Backtraces</h2>
+        {at !== null && <AliveNote route={route} at={at} span={route.span ?? { from: 0, to: info.runtime_us }} />}
         <p class="card-note">
           {pages.groups.length > 0 && `${exactCount(pages.groups.length)} of ${exactCount(pages.total)}`}
         </p>
@@ -43,7 +48,9 @@ export function GroupCard({ route, info }: { route: ProfileRoute; info: ProfileI
       {pages.problem && <ProblemNotice problem={pages.problem} retry={pages.reload} />}
       {pages.groups.length === 0 && pages.loading && <Waiting what="Sorting the backtraces" />}
       {pages.groups.length === 0 && !pages.loading && !pages.problem && (
-        <Empty title="No backtraces">{<p>The program asked for no memory while it was watched.</p>}</Empty>
+        <Empty title="No backtraces">
+          <p>{at === null ? "The program asked for no memory while it was watched." : "Nothing was alive then."}</p>
+        </Empty>
       )}
       {pages.groups.length > 0 && (
         <div class="table-scroll">
@@ -51,11 +58,11 @@ export function GroupCard({ route, info }: { route: ProfileRoute; info: ProfileI
             <thead>
               <tr>
                 <th scope="col">Allocated in</th>
-                {COLUMNS.map(([metric, explain]) => (
+                {metrics.map((metric) => (
                   <SortHeader
                     key={metric}
-                    title={METRIC_NAMES[metric]}
-                    explain={explain}
+                    title={GROUP_METRIC_NAMES[metric]}
+                    explain={EXPLAINED[metric]}
                     active={metric === sort}
                     order={order}
                     onSort={() => sortBy(metric)}
@@ -67,7 +74,15 @@ export function GroupCard({ route, info }: { route: ProfileRoute; info: ProfileI
               </tr>
             </thead>
             {pages.groups.map((group) => (
-              <GroupRows key={group.backtrace_id} group={group} info={info} sort={sort} largest={largest} full={full} />
+              <GroupRows
+                key={group.backtrace_id}
+                group={group}
+                info={info}
+                metrics={metrics}
+                sort={sort}
+                largest={largest}
+                full={full}
+              />
             ))}
           </table>
         </div>
@@ -84,12 +99,13 @@ export function GroupCard({ route, info }: { route: ProfileRoute; info: ProfileI
 interface RowProps {
   group: Group;
   info: ProfileInfo;
-  sort: Metric;
+  metrics: readonly GroupMetric[];
+  sort: GroupMetric;
   largest: number;
   full: boolean;
 }
 
-function GroupRows({ group, info, sort, largest, full }: RowProps) {
+function GroupRows({ group, info, metrics, sort, largest, full }: RowProps) {
   const [open, setOpen] = useState(false);
   const panel = `stack-${group.backtrace_id}`;
   return (
@@ -107,10 +123,10 @@ function GroupRows({ group, info, sort, largest, full }: RowProps) {
             <StackHeadline stack={group} />
           </button>
         </th>
-        {COLUMNS.map(([metric]) => (
+        {metrics.map((metric) => (
           <td key={metric} class={metric === sort ? "number strong" : "number"}>
-            {metric.endsWith("_bytes") ? <Bytes value={group[metric]} /> : <Count value={group[metric]} />}
-            {metric === sort && largest > 0 && <Meter part={group[metric] / largest} />}
+            <Value metric={metric} value={group[metric] ?? 0} />
+            {metric === sort && largest > 0 && <Meter part={(group[metric] ?? 0) / largest} />}
           </td>
         ))}
         <td>
@@ -119,13 +135,17 @@ function GroupRows({ group, info, sort, largest, full }: RowProps) {
       </tr>
       {open && (
         <tr class="stack-row" id={panel}>
-          <td colSpan={WIDTH}>
+          <td colSpan={metrics.length + 2}>
             <StackFrames stack={group} full={full} />
           </td>
         </tr>
       )}
     </tbody>
   );
+}
+
+function Value({ metric, value }: { metric: GroupMetric; value: number }) {
+  return metric.endsWith("_bytes") ? <Bytes value={value} /> : <Count value={value} />;
 }
 
 /** How a row compares with the largest of the sorted column; the number beside it says the same. */

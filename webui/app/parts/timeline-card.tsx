@@ -1,6 +1,6 @@
 // The chart of a profile with its controls, and the same numbers as a table.
 
-import { useMemo } from "preact/hooks";
+import { useMemo, useRef } from "preact/hooks";
 import { getTimeline, type Span } from "../api/service";
 import type { ProfileInfo, Timeline } from "../api/types";
 import { sinceStart } from "../labels";
@@ -11,6 +11,7 @@ import { CURVES, type ProfileRoute } from "../route";
 import { clampSpan, CURVE_NAMES, curveShape, isWhole, pan, tableRows, zoom, type CurveShape } from "../timeline";
 import { Chart } from "./chart";
 import { Segments } from "./choices";
+import { MomentSlider, useMoment } from "./moment";
 import { ProblemNotice, Waiting } from "./notice";
 
 /** A bucket for every other pixel of the widest chart: each one keeps its peak, so none is lost. */
@@ -25,6 +26,8 @@ export function TimelineCard({ route, info }: { route: ProfileRoute; info: Profi
     getTimeline(route.id, route.span ? span : null, POINTS, signal),
   );
   const shape = useMemo(() => data && curveShape(data, route.curve, span.to), [data, route.curve]);
+  const { moment, move, choose, leave } = useMoment(route);
+  const beforeClick = useRef(route);
   const look = (next: Span) => goTo({ ...route, span: isWhole(next, whole) ? null : clampSpan(next, whole) });
   return (
     <section class="card" aria-labelledby="timeline-title" onKeyDown={(event) => chartKey(event, span, whole, look)}>
@@ -48,9 +51,19 @@ export function TimelineCard({ route, info }: { route: ProfileRoute; info: Profi
             shape={shape}
             span={span}
             peakAt={route.curve === "memory" ? sinceStart(info, info.peak_at_us) : null}
+            moment={moment}
             onZoom={look}
-            onReset={() => look(whole)}
+            onMoment={(at_us) => {
+              beforeClick.current = route;
+              choose(at_us);
+            }}
+            // A double click began as a click: the moment that it chose is taken back.
+            onReset={() => {
+              const { at, sort, order } = beforeClick.current;
+              adjust({ ...route, span: null, at, sort, order });
+            }}
           />
+          <MomentSlider moment={moment} span={span} onMove={move} onChoose={choose} onLeave={leave} />
           <CurveTable timeline={data} shape={shape} />
         </>
       )}
@@ -69,7 +82,9 @@ function ZoomControls({ span, whole, look }: ZoomProps) {
   return (
     <div class="zoom" role="group" aria-label="Visible time">
       <span class="zoom-span">
-        {complete ? "Drag over the chart to look closer" : `${duration(span.from)} to ${duration(span.to)}`}
+        {complete
+          ? "Drag to look closer, click for what was alive then"
+          : `${duration(span.from)} to ${duration(span.to)}`}
       </span>
       <button
         type="button"
