@@ -195,6 +195,12 @@ impl Inside {
         push(self.thread, record::realloc(clock::after(), old as u64, birth));
     }
 
+    /// The allocator was given another parameter.
+    pub(crate) fn mallopt(&self, frame: &HookFrame, parameter: i32, value: i32, result: i32) {
+        let stack = self.stack(frame);
+        push(self.thread, record::mallopt(clock::after(), parameter, value, result, stack));
+    }
+
     #[cfg_attr(test, expect(dead_code, reason = "called by programs"))]
     pub(crate) fn marker(&self, value: u32) {
         push(self.thread, record::marker(clock::before(), value));

@@ -2,8 +2,13 @@
 #![cfg(not(test))]
 #![expect(unsafe_code, reason = "exported by name")]
 
+use core::time::Duration;
+
 use crate::capture::{Mode, enter};
 use crate::lifecycle;
+
+/// How long a program waits at most for its capture to be written.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Starts recording, or goes on with it.
 #[unsafe(no_mangle)]
@@ -20,7 +25,7 @@ pub(crate) extern "C" fn memory_profiler_stop() {
 /// Returns when everything so far is in the file.
 #[unsafe(no_mangle)]
 pub(crate) extern "C" fn memory_profiler_sync() {
-    lifecycle::sync();
+    lifecycle::sync(PATIENCE);
 }
 
 /// Marks all later events with `value`.

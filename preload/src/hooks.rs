@@ -14,6 +14,7 @@ use crate::lifecycle;
 use crate::memory::bootstrap;
 use crate::real::Real;
 use crate::sys;
+use crate::unload;
 
 type Block = *mut c_void;
 
@@ -29,6 +30,9 @@ macro_rules! hooks {
                     Err(_) => c"",
                 },
             );)*
+
+            pub(super) static ALL: [&Real; ALL_LEN] = [$(&$name),*];
+            const ALL_LEN: usize = [$(stringify!($name)),*].len();
         }
 
         /// What the exported functions call.
@@ -87,6 +91,12 @@ hooks! {
     [1] pvalloc(size: usize) -> Block;
     /// `malloc_usable_size`
     [1] malloc_usable_size(block: Block) -> usize;
+    /// `free_sized`
+    [2] free_sized(block: Block, size: usize) -> ();
+    /// `free_aligned_sized`
+    [3] free_aligned_sized(block: Block, alignment: usize, size: usize) -> ();
+    /// `mallopt`
+    [2] mallopt(parameter: c_int, value: c_int) -> c_int;
     /// `dlclose`
     [1] dlclose(handle: *mut c_void) -> c_int;
     /// `_exit`
@@ -107,11 +117,24 @@ pub(crate) fn usable_size(block: *const c_void) -> usize {
     })
 }
 
-/// Looks the functions up that everything else needs, and whose allocator they are.
+/// Gives a block back to its allocator; none if that is not known.
+fn free_plainly(block: Block) -> Option<()> {
+    type Function = unsafe extern "C" fn(Block);
+    behind::free.address().map(|address| {
+        // SAFETY: the function of this name has this type in every C library.
+        let real = unsafe { core::mem::transmute::<usize, Function>(address) };
+        // SAFETY: the program gives the block up.
+        unsafe { real(block) };
+    })
+}
+
+/// Looks the functions up, so that children of a fork need not, and whose allocator they are.
 pub(crate) fn look_up_all() {
     let malloc = behind::malloc.address();
     crate::real::identify_allocator(malloc);
-    let _ = (behind::free.address(), behind::malloc_usable_size.address());
+    behind::ALL.iter().filter(|function| !function.is_rare()).for_each(|function| {
+        function.address();
+    });
 }
 
 /// What a hook does. `call` makes the program's call; it gives nothing while the function behind the hook is
@@ -196,6 +219,21 @@ mod on {
         call();
     }
 
+    /// Before the C library has it, a program finds it here: it is a `free` then.
+    pub(super) fn free_sized(block: Block, _: usize, frame: &HookFrame, call: impl Fn() -> Option<()>) {
+        free(block, frame, || call().or_else(|| free_plainly(block)));
+    }
+
+    pub(super) fn free_aligned_sized(
+        block: Block,
+        _alignment: usize,
+        size: usize,
+        frame: &HookFrame,
+        call: impl Fn() -> Option<()>,
+    ) {
+        free_sized(block, size, frame, call);
+    }
+
     #[inline(always)]
     pub(super) fn realloc(
         old: Block,
@@ -244,10 +282,22 @@ mod on {
         if bootstrap::owns(block) { bootstrap::size(block) } else { call().unwrap_or(0) }
     }
 
-    pub(super) fn dlclose(_: *mut c_void, _: &HookFrame, call: impl Fn() -> Option<c_int>) -> c_int {
-        let result = call().unwrap_or(-1);
-        lifecycle::modules_changed();
+    pub(super) fn mallopt(
+        parameter: c_int,
+        value: c_int,
+        frame: &HookFrame,
+        call: impl Fn() -> Option<c_int>,
+    ) -> c_int {
+        let inside = enter(Mode::Recording);
+        let result = call().unwrap_or(0);
+        if let Some(inside) = inside {
+            inside.mallopt(frame, parameter, value, result);
+        }
         result
+    }
+
+    pub(super) fn dlclose(handle: *mut c_void, _: &HookFrame, call: impl Fn() -> Option<c_int>) -> c_int {
+        unload::around(handle, || call().unwrap_or(-1))
     }
 
     pub(super) fn _exit(status: c_int, _frame: &HookFrame, call: impl Fn() -> Option<()>) {

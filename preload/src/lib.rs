@@ -5,9 +5,9 @@
 //! |---|---|
 //! | `hooks`, `real`, `control` | the table of hooks, the functions behind them, the functions that programs may call |
 //! | `capture`, `thread`, `thread_end`, `record`, `ring` | coming in, stamping an event, and handing it to the writer |
-//! | `unwind`, `stacks`, `published` | walking a stack, and numbering the distinct ones |
+//! | `unwind`, `stacks`, `published`, `unload` | walking a stack, and numbering the distinct ones |
 //! | `writer` | all rings to one order, and that to the file |
-//! | `lifecycle`, `signal`, `settings`, `environment`, `log` | the process from its first call to its end |
+//! | `lifecycle`, `exec`, `signal`, `settings`, `environment`, `log` | the process from its first call to its end |
 //! | `arch`, `sys`, `clock`, `memory`, `maps` | processor, kernel, time, and memory |
 //!
 //! Rules that hold everywhere: a hook takes no lock that the program can hold, allocates nothing from the
@@ -18,6 +18,7 @@ mod capture;
 mod clock;
 mod control;
 mod environment;
+mod exec;
 mod hooks;
 mod lifecycle;
 mod log;
@@ -33,6 +34,7 @@ mod stacks;
 mod sys;
 mod thread;
 mod thread_end;
+mod unload;
 mod unwind;
 mod writer;
 

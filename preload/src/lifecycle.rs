@@ -14,8 +14,8 @@ use crate::capture::{self, Mode};
 use crate::clock::{self, Pair};
 use crate::log::{self, Level};
 use crate::settings::Settings;
-use crate::writer::{self, FlushRequest, modules};
-use crate::{hooks, real, signal, sys, thread_end, unwind};
+use crate::writer::{self, FlushRequest};
+use crate::{exec, hooks, real, signal, sys, thread_end, unwind};
 
 /// What is known from the start on.
 pub(crate) struct Start {
@@ -66,10 +66,14 @@ pub(crate) fn initialise() {
     }
     capture::privately(|| {
         hooks::look_up_all();
+        exec::look_up_all();
         clock::choose();
         let settings = Settings::from_environment();
         GRABS_BACKTRACES_ON_FREE.store(settings.grab_backtraces_on_free, Ordering::Relaxed);
         log::set_level(settings.log);
+        if settings.log.is_some() {
+            Settings::warn();
+        }
         unwind::use_stack_cache(settings.use_stack_cache);
         match real::symbol(real::Scope::Anywhere, c"_dl_find_object") {
             Some(function) => unwind::set_find_object(function),
@@ -181,30 +185,19 @@ pub(crate) fn stop() {
         capture::change_mode(Mode::Recording, Mode::Stopped) || capture::change_mode(Mode::New, Mode::Idle);
 }
 
-/// Waits until the writer has written what is in the rings.
-#[cfg_attr(test, expect(dead_code, reason = "called by programs"))]
-pub(crate) fn sync() {
+/// Waits until everything so far is in the file, at most for `patience`; says whether it is.
+pub(crate) fn sync(patience: Duration) -> bool {
     if !writer_runs_here() {
-        return;
+        return false;
     }
     let request = FlushRequest::new();
-    for _ in 0..SYNC_STEPS {
-        if request.wait(STEP) || !stage_is(Stage::Running) {
-            return;
-        }
-    }
+    let steps = patience.as_millis().div_ceil(STEP.as_millis());
+    (0..steps).any(|_| request.wait(STEP) || !stage_is(Stage::Running)) && stage_is(Stage::Running)
 }
 
 const STEP: Duration = Duration::from_millis(20);
-const SYNC_STEPS: u32 = 500;
 /// The end of the program waits this many steps for the writer.
 const FINISH_STEPS: u32 = 3000;
-
-/// Code was unloaded: other code may come to lie at its addresses.
-pub(crate) fn modules_changed() {
-    unwind::forget_rules();
-    modules::note_change();
-}
 
 /// Starts the writer if it does not run and can.
 pub(crate) fn ensure_writer() {
@@ -222,10 +215,15 @@ pub(crate) fn ensure_writer() {
     }
 }
 
-/// Whether a writer exists that reads this process's rings: not in a child of a fork.
+/// Whether a writer exists that reads this process's rings.
 pub(crate) fn writer_runs_here() -> bool {
     let started = stage_is(Stage::Running) || stage_is(Stage::Finishing);
-    started && start_facts().is_some_and(|start| start.process == sys::process_id())
+    started && start_facts_here().is_some()
+}
+
+/// As [`start_facts`], but nothing in a child of a fork.
+pub(crate) fn start_facts_here() -> Option<&'static Start> {
+    start_facts().filter(|start| start.process == sys::process_id())
 }
 
 /// Ends the capture: returns when all data is in the file. Safe to call from anywhere, again and again.

@@ -1,4 +1,6 @@
-//! Reading `/proc/self/maps` piece by piece, without memory of its own.
+//! Reading the process's memory map piece by piece, without memory of its own.
+//!
+//! It is read through the calling thread: the process's own entry of `/proc` is empty once its first thread ended.
 
 use crate::sys::{self, Descriptor, Open};
 
@@ -38,7 +40,7 @@ pub(crate) fn parse(line: &[u8]) -> Option<Mapping<'_>> {
 ///
 /// A line longer than `buffer` is cut short.
 pub(crate) fn for_each_line(buffer: &mut [u8], mut visit: impl FnMut(&[u8]) -> bool) -> sys::Result<()> {
-    let descriptor = sys::open(c"/proc/self/maps", Open::Read)?;
+    let descriptor = sys::open(c"/proc/thread-self/maps", Open::Read)?;
     let result = scan(descriptor, buffer, &mut visit);
     sys::close(descriptor);
     result

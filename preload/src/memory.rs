@@ -70,6 +70,11 @@ unsafe impl GlobalAlloc for Arena {
         cut.map_or(null_mut(), core::ptr::with_exposed_provenance_mut)
     }
 
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: as the caller vouches. Memory is never cut twice, and the kernel has zeroed it.
+        unsafe { self.alloc(layout) }
+    }
+
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         if layout.size() >= LARGE && layout.align() <= PAGE {
             // SAFETY: a block of this size was mapped on its own, and its owner gives it up.
@@ -78,12 +83,13 @@ unsafe impl GlobalAlloc for Arena {
     }
 }
 
-/// Zeroed bytes, or nothing if there is no memory for them.
+/// Zeroed bytes, or nothing if there is no memory for them. Pages that nobody writes to are never there.
 pub(crate) fn zeroed(len: usize) -> Option<Vec<u8>> {
-    let mut bytes = Vec::new();
-    bytes.try_reserve_exact(len).ok()?;
-    bytes.resize(len, 0);
-    Some(bytes)
+    let layout = Layout::array::<u8>(len).ok().filter(|layout| layout.size() != 0)?;
+    // SAFETY: the layout is not empty.
+    let bytes = unsafe { std::alloc::alloc_zeroed(layout) };
+    // SAFETY: the global allocator made these zeroed bytes, with the layout that a `Vec` of them has.
+    (!bytes.is_null()).then(|| unsafe { Vec::from_raw_parts(bytes, len, len) })
 }
 
 /// Memory for the program before the real allocator is known: `dlsym` may allocate while it looks for it.

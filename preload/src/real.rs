@@ -30,6 +30,11 @@ impl Real {
         }
     }
 
+    /// Whether not every C library has the function. A lookup that fails allocates, in the program's heap.
+    pub(crate) fn is_rare(&self) -> bool {
+        self.name.to_bytes().ends_with(b"_sized")
+    }
+
     #[cold]
     fn look_up(&self) -> Option<usize> {
         let resolving = &arch::thread_local().resolving;
@@ -37,6 +42,9 @@ impl Real {
             return None;
         }
         let address = symbol(Scope::Next, self.name).unwrap_or(MISSING);
+        if address == MISSING {
+            forget_failure();
+        }
         self.address.store(address, Ordering::Relaxed);
         resolving.store(0, Ordering::Relaxed);
         (address != MISSING).then_some(address)
@@ -60,6 +68,12 @@ pub(crate) fn symbol(scope: Scope, name: &CStr) -> Option<usize> {
     // SAFETY: the name ends with a NUL. The lookup may call the hooks, which then serve from bootstrap memory.
     let address = unsafe { libc::dlsym(handle, name.as_ptr()) };
     (!address.is_null()).then(|| address.expose_provenance())
+}
+
+/// Leaves no trace of a failed lookup for `dlerror`.
+fn forget_failure() {
+    // SAFETY: reads and resets the thread's own state.
+    unsafe { libc::dlerror() };
 }
 
 /// Whether the program's `malloc` is that of the GNU C library, which keeps flags in the word before a block.

@@ -1,7 +1,13 @@
 //! What the `MEMORY_PROFILER_…` variables of the environment ask for.
 
+mod doubts;
+
 use crate::environment;
-use crate::log::Level;
+use crate::log::{self, Level};
+use crate::sys;
+
+/// How the variable begins in which a captured program tells the next one of its process that one's number.
+pub(crate) const EXECUTED: &[u8] = b"MEMORY_PROFILER_EXECUTED=";
 
 const PREFIX: &[u8] = b"MEMORY_PROFILER_";
 /// Longer values are ignored.
@@ -31,6 +37,8 @@ pub(crate) struct Settings {
     pub(crate) track_child_processes: bool,
     /// What the capture is labelled with: lines of `key=value`.
     pub(crate) labels: Option<Vec<u8>>,
+    /// How many captured programs this process has executed before this one.
+    pub(crate) executed: u64,
 }
 
 impl Default for Settings {
@@ -47,6 +55,7 @@ impl Default for Settings {
             register_sigusr2: true,
             track_child_processes: false,
             labels: None,
+            executed: 0,
         }
     }
 }
@@ -54,12 +63,22 @@ impl Default for Settings {
 impl Settings {
     pub(crate) fn from_environment() -> Self {
         let mut settings = Self::default();
-        environment::for_each(|entry| settings.apply(entry));
+        let process = sys::process_id();
+        environment::for_each(|entry| settings.apply(entry, process));
         settings
     }
 
+    /// Says in the log which variables look like settings but do not do what they seem to.
+    pub(crate) fn warn() {
+        environment::for_each(|entry| {
+            if let Some((name, doubt)) = doubts::doubt(entry) {
+                log::say(Level::Warn, format_args!("`MEMORY_PROFILER_{name}` {doubt}"));
+            }
+        });
+    }
+
     /// Takes one `NAME=VALUE`, if it is a setting.
-    fn apply(&mut self, entry: &[u8]) {
+    fn apply(&mut self, entry: &[u8], process: u32) {
         let Some(rest) = entry.strip_prefix(PREFIX) else { return };
         let Some(equals) = rest.iter().position(|&byte| byte == b'=') else { return };
         let (name, value) = rest.split_at(equals);
@@ -80,9 +99,16 @@ impl Settings {
             b"REGISTER_SIGUSR2" => self.register_sigusr2 = yes,
             b"TRACK_CHILD_PROCESSES" => self.track_child_processes = yes,
             b"LABELS" => self.labels = Some(value.to_vec()),
+            b"EXECUTED" => self.executed = number_for(process, value).unwrap_or(0),
             _ => {}
         }
     }
+}
+
+/// Reads `PROCESS:NUMBER`. It is for this process alone: children inherit the variable too.
+fn number_for(process: u32, value: &[u8]) -> Option<u64> {
+    let (whose, number) = core::str::from_utf8(value).ok()?.split_once(':')?;
+    (whose.parse() == Ok(process)).then(|| number.parse().ok()).flatten()
 }
 
 /// What the placeholders of a path stand for.
@@ -94,9 +120,11 @@ pub(crate) struct Placeholders<'a> {
 }
 
 impl Placeholders<'_> {
-    /// Fills a pattern in: `%p`, `%t`, `%e`, `%n` (0 for the first file) and `%%`. Others vanish.
+    /// Fills a pattern in: `%p`, `%t`, `%e`, `%n` and `%%`. Others vanish. A number that the pattern has no
+    /// place for stands before the extension, unless it is 0.
     pub(crate) fn expand(&self, pattern: &[u8], number: u64) -> Vec<u8> {
         let mut path = Vec::with_capacity(2 * VALUE_LEN_MAX);
+        let mut has_number = false;
         let mut bytes = pattern.iter();
         while let Some(&byte) = bytes.next() {
             if byte != b'%' {
@@ -107,13 +135,27 @@ impl Placeholders<'_> {
                 Some(b'p') => path.extend_from_slice(self.process.to_string().as_bytes()),
                 Some(b't') => path.extend_from_slice(self.seconds.to_string().as_bytes()),
                 Some(b'e') => path.extend_from_slice(self.executable),
-                Some(b'n') => path.extend_from_slice(number.to_string().as_bytes()),
+                Some(b'n') => {
+                    has_number = true;
+                    path.extend_from_slice(number.to_string().as_bytes());
+                }
                 Some(b'%') => path.push(b'%'),
                 _ => {}
             }
         }
+        if number != 0 && !has_number {
+            let at = extension_start(&path);
+            path.splice(at..at, format!("-{number}").into_bytes());
+        }
         path
     }
+}
+
+/// Where the extension of a path's last part begins; its end if there is none.
+fn extension_start(path: &[u8]) -> usize {
+    let name = path.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
+    let dot = path.iter().rposition(|&byte| byte == b'.');
+    dot.filter(|&dot| dot > name).unwrap_or(path.len())
 }
 
 #[cfg(test)]
@@ -122,7 +164,7 @@ mod tests {
 
     fn with(entries: &[&str]) -> Settings {
         let mut settings = Settings::default();
-        entries.iter().for_each(|entry| settings.apply(entry.as_bytes()));
+        entries.iter().for_each(|entry| settings.apply(entry.as_bytes(), 42));
         settings
     }
 
@@ -160,5 +202,25 @@ mod tests {
         check("memory-profiling_%e_%t_%p.dat", "memory-profiling_cat_99_12.dat");
         check("y%n%q%%z.dat", "y0%z.dat");
         check("end%", "end");
+    }
+
+    #[test]
+    fn later_programs_of_a_process_have_numbered_files() {
+        let placeholders = Placeholders { process: 12, seconds: 99, executable: b"my.cat" };
+        let check = |pattern: &str, expected: &str| {
+            assert_eq!(placeholders.expand(pattern.as_bytes(), 2), expected.as_bytes());
+        };
+        check("/a.b/%e.dat", "/a.b/my.cat-2.dat");
+        check("/a.b/capture", "/a.b/capture-2");
+        check("/a.b/.capture", "/a.b/.capture-2");
+        check("%n.dat", "2.dat");
+    }
+
+    #[test]
+    fn a_number_for_another_process_does_not_count() {
+        assert_eq!(with(&["MEMORY_PROFILER_EXECUTED=42:3"]).executed, 3);
+        for other in ["41:3", "42", "42:x", ""] {
+            assert_eq!(with(&[&format!("MEMORY_PROFILER_EXECUTED={other}")]).executed, 0);
+        }
     }
 }

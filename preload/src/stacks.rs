@@ -7,6 +7,7 @@
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::published::PublishedWords;
+use crate::unwind::Generation;
 
 /// Number of a stack. 0 means that none was taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,7 +30,7 @@ const SEGMENT_0_LEN: usize = 4096;
 /// Words of a chunk.
 const CHUNK_LEN: usize = 8 * 1024;
 const CHUNKS: usize = 1 << 16;
-/// Words before the addresses of a stack: their hash and their number.
+/// Words before the addresses of a stack: their hash; their number, with the generation above it.
 const PREFIX: usize = 2;
 
 /// Entries are `tag << 32 | id`; 0 is empty.
@@ -44,6 +45,17 @@ static NEXT_CHUNK: AtomicU32 = AtomicU32::new(0);
 pub(crate) fn addresses(id: StackId) -> Option<impl ExactSizeIterator<Item = u64>> {
     let words = words(id)?;
     Some(words.get(PREFIX..)?.iter().map(|word| word.load(Ordering::Relaxed)))
+}
+
+/// The generation of modules that a stack's addresses are of.
+pub(crate) fn generation(id: StackId) -> Option<Generation> {
+    let (_, generation) = shape(words(id)?.get(1)?.load(Ordering::Relaxed));
+    Some(generation)
+}
+
+/// How many stacks there are.
+pub(crate) fn count() -> u32 {
+    NEXT_ID.load(Ordering::Relaxed)
 }
 
 const CACHE_LEN: usize = 1024;
@@ -65,19 +77,29 @@ impl Interner {
 
     /// The number of the stack with this hash and these addresses.
     #[inline]
-    pub(crate) fn intern(&mut self, hash: u64, addresses: impl ExactSizeIterator<Item = u64>) -> StackId {
+    pub(crate) fn intern(
+        &mut self,
+        hash: u64,
+        generation: Generation,
+        addresses: impl ExactSizeIterator<Item = u64>,
+    ) -> StackId {
         let (cached, id) = self.cache[(hash >> 32) as usize % CACHE_LEN];
         if cached == hash && id != StackId::NONE {
             return id;
         }
-        let id = self.find_or_add(hash, addresses).unwrap_or(StackId::UNKNOWN);
+        let id = self.find_or_add(hash, generation, addresses).unwrap_or(StackId::UNKNOWN);
         self.cache[(hash >> 32) as usize % CACHE_LEN] = (hash, id);
         id
     }
 
     /// None if there is no memory.
     #[cold]
-    fn find_or_add(&mut self, hash: u64, addresses: impl ExactSizeIterator<Item = u64>) -> Option<StackId> {
+    fn find_or_add(
+        &mut self,
+        hash: u64,
+        generation: Generation,
+        addresses: impl ExactSizeIterator<Item = u64>,
+    ) -> Option<StackId> {
         let mut addresses = Some(addresses);
         let mut new = None;
         for (level, table) in TABLE.iter().enumerate() {
@@ -87,7 +109,7 @@ impl Interner {
                 let mut found = entry.load(Ordering::Acquire);
                 if found == 0 {
                     if let Some(addresses) = addresses.take() {
-                        new = Some(self.add(hash, addresses)?);
+                        new = Some(self.add(hash, generation, addresses)?);
                     }
                     let id = new?;
                     // Release: whoever reads the number finds the words behind it.
@@ -107,14 +129,20 @@ impl Interner {
     }
 
     /// Keeps a stack under a new number. Nobody finds it before the table names it.
-    fn add(&mut self, hash: u64, addresses: impl ExactSizeIterator<Item = u64>) -> Option<StackId> {
+    fn add(
+        &mut self,
+        hash: u64,
+        generation: Generation,
+        addresses: impl ExactSizeIterator<Item = u64>,
+    ) -> Option<StackId> {
         let len = PREFIX + addresses.len();
         if self.left < len {
             let chunk = NEXT_CHUNK.fetch_add(1, Ordering::Relaxed) as usize;
             CHUNK.get(chunk)?.get_or_map(CHUNK_LEN)?;
             (self.next, self.left) = (chunk * CHUNK_LEN, CHUNK_LEN);
         }
-        let contents = [hash, addresses.len() as u64].into_iter().chain(addresses);
+        let contents =
+            [hash, u64::from(generation.0) << 32 | addresses.len() as u64].into_iter().chain(addresses);
         let room = chunk_words(self.next)?.get(..len)?;
         room.iter().zip(contents).for_each(|(word, content)| word.store(content, Ordering::Relaxed));
 
@@ -146,7 +174,12 @@ fn chunk_words(position: usize) -> Option<&'static [AtomicU64]> {
     CHUNK.get(position / CHUNK_LEN)?.get()?.get(position % CHUNK_LEN..)
 }
 
-/// Hash, length and addresses of a stack.
+/// Splits the second word of a stack into the number of its addresses and their generation.
+fn shape(word: u64) -> (usize, Generation) {
+    (word as u32 as usize, Generation((word >> 32) as u32))
+}
+
+/// Hash, shape and addresses of a stack.
 fn words(id: StackId) -> Option<&'static [AtomicU64]> {
     if id.0 < StackId::FIRST || id.0 >= NEXT_ID.load(Ordering::Relaxed) {
         return None;
@@ -155,7 +188,7 @@ fn words(id: StackId) -> Option<&'static [AtomicU64]> {
     // Acquire: pairs with the release in `add`.
     let position = DIRECTORY.get(segment)?.get()?.get(index)?.load(Ordering::Acquire);
     let words = chunk_words(position as usize)?;
-    let len = words.get(1)?.load(Ordering::Relaxed) as usize;
+    let (len, _) = shape(words.get(1)?.load(Ordering::Relaxed));
     words.get(..PREFIX + len)
 }
 
@@ -177,7 +210,11 @@ mod tests {
         let seeds = 1_000_000..1_060_000_u64;
         let number_all = || -> Vec<StackId> {
             let mut interner = Box::new(Interner::new());
-            seeds.clone().map(stack).map(|(hash, stack)| interner.intern(hash, stack.into_iter())).collect()
+            seeds
+                .clone()
+                .map(stack)
+                .map(|(hash, stack)| interner.intern(hash, Generation(7), stack.into_iter()))
+                .collect()
         };
         let (one, two) = std::thread::scope(|scope| {
             let (one, two) = (scope.spawn(number_all), scope.spawn(number_all));
@@ -186,6 +223,7 @@ mod tests {
         assert!(one == two, "two threads number the same stacks alike");
         for (seed, id) in seeds.zip(one) {
             assert!(addresses(id).unwrap().eq(stack(seed).1), "stack {seed}");
+            assert_eq!(generation(id), Some(Generation(7)));
         }
     }
 

@@ -170,7 +170,7 @@ impl Thread {
         // SAFETY: by this function's contract nobody else has a reference.
         let own = unsafe { &mut *self.own.get() };
         let trace = own.unwinder.trace(frame);
-        own.interner.intern(trace.hash, trace.addresses())
+        own.interner.intern(trace.hash, trace.generation, trace.addresses())
     }
 }
 

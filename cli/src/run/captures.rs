@@ -32,7 +32,7 @@ impl Pattern {
         let earliest = start.checked_sub(CLOCK_SLACK).unwrap_or(start);
         let entries = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
         let mut found: Vec<_> = entries
-            .filter(|entry| matches(entry.file_name().as_encoded_bytes(), &self.pieces))
+            .filter(|entry| self.is_made_of(entry.file_name().as_encoded_bytes()))
             .filter_map(|entry| Some((entry.path(), entry.metadata().ok()?)))
             .filter(|(_, metadata)| metadata.modified().is_ok_and(|modified| modified >= earliest))
             .map(|(path, metadata)| (path, metadata.len()))
@@ -40,6 +40,21 @@ impl Pattern {
         found.sort();
         found
     }
+
+    /// Whether a file's name is the pattern filled in; or that with a number, as captures of the programs that a process
+    /// executes after its first have it: `name.dat`, `name-1.dat`, ….
+    fn is_made_of(&self, name: &[u8]) -> bool {
+        matches(name, &self.pieces) || without_number(name).is_some_and(|name| matches(&name, &self.pieces))
+    }
+}
+
+/// `name.dat` of `name-1.dat`.
+fn without_number(name: &[u8]) -> Option<Vec<u8>> {
+    let end = name.iter().rposition(|byte| *byte == b'.').unwrap_or(name.len());
+    let (stem, extension) = name.split_at(end);
+    let digits = stem.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let stem = stem[..stem.len() - digits].strip_suffix(b"-")?;
+    (digits > 0).then(|| [stem, extension].concat())
 }
 
 /// `%p` is known; `%t` and `%n` are numbers; `%e` is anything, since what runs may execute something else; `%%` is a
@@ -102,6 +117,20 @@ mod tests {
         assert!(!fits("y%n.dat", "y.dat"));
         assert!(fits("plain.dat", "plain.dat"));
         assert!(!fits("plain.dat", "plain.dat2"));
+    }
+
+    #[test]
+    fn programs_executed_later_have_numbers() {
+        let pattern = Pattern::new(Path::new("runs/a_%p.dat"), 42);
+        assert!(
+            ["a_42.dat", "a_42-1.dat", "a_42-17.dat"].iter().all(|name| pattern.is_made_of(name.as_bytes()))
+        );
+        assert!(
+            !["a_42-.dat", "a_42-x.dat", "a_421.dat", "-1"]
+                .iter()
+                .any(|name| pattern.is_made_of(name.as_bytes()))
+        );
+        assert!(Pattern::new(Path::new("capture"), 42).is_made_of(b"capture-2"));
     }
 
     #[test]

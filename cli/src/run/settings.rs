@@ -3,8 +3,8 @@
 /// What every setting begins with.
 const PREFIX: &str = "MEMORY_PROFILER_";
 
-/// Every setting, without the prefix.
-const KNOWN: [&str; 30] = [
+/// Every setting, without the prefix; and what a process tells the program that it executes.
+const KNOWN: [&str; 31] = [
     "OUTPUT",
     "LOG",
     "LOGFILE",
@@ -35,6 +35,7 @@ const KNOWN: [&str; 30] = [
     "EMIT_PARTIAL_BACKTRACES",
     "FORMAT",
     "LABELS",
+    "EXECUTED",
 ];
 
 /// Letters that a name may be off by to be taken for a slip of the finger.

@@ -156,6 +156,7 @@ macro_rules! hook_entry {
     ($(#[$meta:meta])* $name:ident, 1, $entry:path) => { $crate::arch::hook_entry!(@ $(#[$meta])* $name, "rsi", $entry); };
     ($(#[$meta:meta])* $name:ident, 2, $entry:path) => { $crate::arch::hook_entry!(@ $(#[$meta])* $name, "rdx", $entry); };
     ($(#[$meta:meta])* $name:ident, 3, $entry:path) => { $crate::arch::hook_entry!(@ $(#[$meta])* $name, "rcx", $entry); };
+    ($(#[$meta:meta])* $name:ident, 5, $entry:path) => { $crate::arch::hook_entry!(@ $(#[$meta])* $name, "r9", $entry); };
     (@ $(#[$meta:meta])* $name:ident, $register:literal, $entry:path) => {
         $(#[$meta])*
         #[unsafe(naked)]
@@ -187,6 +188,55 @@ macro_rules! hook_entry {
     };
 }
 pub(crate) use hook_entry;
+
+/// Where a variadic function finds the arguments after its first one: at the end of this are those on the stack.
+#[repr(C)]
+pub(crate) struct VariadicFrame {
+    registers: [*const c_void; 5],
+    return_address: u64,
+}
+
+impl VariadicFrame {
+    /// An argument; 0 is the one after the function's first.
+    ///
+    /// # Safety
+    /// The caller has passed this many.
+    pub(crate) unsafe fn argument(&self, at: usize) -> *const c_void {
+        self.registers.get(at).copied().unwrap_or_else(|| {
+            let stack: *const *const c_void = (&raw const *self).wrapping_add(1).cast();
+            // SAFETY: by the calling convention, further arguments lie behind the return address.
+            unsafe { *stack.wrapping_add(at - self.registers.len()) }
+        })
+    }
+}
+
+/// Defines an exported variadic function `$name` that calls `$entry` with its first argument and a
+/// `*const VariadicFrame` of the others.
+macro_rules! variadic_entry {
+    ($(#[$meta:meta])* $name:ident, $entry:path) => {
+        $(#[$meta])*
+        #[unsafe(naked)]
+        pub(crate) unsafe extern "C" fn $name() {
+            core::arch::naked_asm!(
+                $crate::arch::cfi!(start),
+                "push r9",
+                "push r8",
+                "push rcx",
+                "push rdx",
+                "push rsi",
+                ".cfi_adjust_cfa_offset 40",
+                "mov rsi, rsp",
+                "call {entry}",
+                "add rsp, 40",
+                ".cfi_adjust_cfa_offset -40",
+                "ret",
+                $crate::arch::cfi!(end),
+                entry = sym $entry,
+            )
+        }
+    };
+}
+pub(crate) use variadic_entry;
 
 /// The frame of unwind information around a hook: without unwinding panics the compiler writes none itself.
 #[cfg(panic = "abort")]

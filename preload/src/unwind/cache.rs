@@ -39,7 +39,7 @@ pub(crate) fn insert(address: u64, rule: Rule) {
     first.store(tag << 32 | u64::from(rule.pack()), Ordering::Relaxed);
 }
 
-/// Forgets all rules: code may have been unloaded, and other code come to lie at its addresses.
+/// Forgets all rules.
 pub(crate) fn clear() {
     RULES.get().unwrap_or_default().iter().for_each(|word| word.store(0, Ordering::Relaxed));
 }

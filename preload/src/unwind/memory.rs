@@ -11,6 +11,11 @@ pub(super) struct Stack {
 }
 
 impl Stack {
+    #[inline]
+    pub(super) fn contains(&self, address: u64) -> bool {
+        (self.start..self.end).contains(&address)
+    }
+
     /// The word at `address`, if it is a word of this stack.
     #[inline(always)]
     pub(super) fn read(&self, address: u64) -> Option<u64> {

@@ -21,6 +21,10 @@ use tables_frame::Caller;
 pub(crate) use loaded::note_loaded;
 pub(crate) use tables::set_find_object;
 
+/// Counts how often code was unloaded. In one generation an address means one place in one module.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Generation(pub(crate) u32);
+
 /// Frames of a stack that are kept; of a deeper one the innermost.
 pub(crate) const FRAMES_MAX: usize = 1000;
 /// No single frame is larger.
@@ -28,7 +32,7 @@ const FRAME_LEN_MAX: u64 = 8 << 20;
 
 /// Whether walks may use what the last one found.
 static USES_STACK_CACHE: AtomicBool = AtomicBool::new(true);
-/// Counts how often all rules were forgotten.
+/// The current generation.
 static GENERATION: AtomicU32 = AtomicU32::new(0);
 
 /// Makes every walk a full one, or not.
@@ -36,10 +40,15 @@ pub(crate) fn use_stack_cache(wanted: bool) {
     USES_STACK_CACHE.store(wanted, Ordering::Relaxed);
 }
 
-/// Forgets all rules: code was unloaded, and other code may come to lie at its addresses.
-pub(crate) fn forget_rules() {
+/// Begins a new generation: code was unloaded, and other code may come to lie at its addresses.
+pub(crate) fn begin_generation() {
     cache::clear();
     GENERATION.fetch_add(1, Ordering::Release);
+}
+
+/// Whether `address` is known to lie in a loaded module.
+pub(crate) fn is_loaded(address: u64) -> bool {
+    tables::can_find_objects() && tables::find_object(address).is_some()
 }
 
 /// What one thread needs to walk its stacks.
@@ -47,13 +56,15 @@ pub(crate) struct Unwinder {
     context: tables::Context,
     regions: Regions,
     cache: StackCache,
-    generation: u32,
+    generation: Generation,
 }
 
 /// A stack that was just walked.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Trace<'a> {
+    /// Of the addresses and the generation.
     pub(crate) hash: u64,
+    pub(crate) generation: Generation,
     hook: u64,
     /// The outermost frame first.
     frames: &'a [Visited],
@@ -84,20 +95,23 @@ impl Unwinder {
     /// The stack of a hook's caller, with the hook itself innermost.
     #[inline]
     pub(crate) fn trace(&mut self, frame: &HookFrame) -> Trace<'_> {
-        let generation = GENERATION.load(Ordering::Acquire);
+        let generation = Generation(GENERATION.load(Ordering::Acquire));
         if generation != self.generation || !USES_STACK_CACHE.load(Ordering::Relaxed) {
             self.generation = generation;
             self.cache.clear();
         }
         let start = frame.caller();
         let stack = self.regions.stack(start.sp);
-        let found = self.cache.walk(start, &mut Walk { stack, context: &mut self.context });
-        Trace { hash: mix(found.hash, frame.leaf()), hook: frame.leaf(), frames: found.frames }
+        let walk = &mut Walk { stack, regions: &mut self.regions, context: &mut self.context };
+        let found = self.cache.walk(start, walk);
+        let hash = mix(found.hash ^ u64::from(generation.0) << 32, frame.leaf());
+        Trace { hash, generation, hook: frame.leaf(), frames: found.frames }
     }
 }
 
 struct Walk<'a> {
     stack: Stack,
+    regions: &'a mut Regions,
     context: &'a mut tables::Context,
 }
 
@@ -170,9 +184,12 @@ impl Walk<'_> {
             Rule::Tables => tables_frame::leave(address, frame.registers, &self.stack, self.context),
             Rule::Unknown => self.follow_frame_pointer(frame.registers),
         };
-        caller.map_or(Step::Lost, |Caller { registers, interrupted }| {
-            Step::Other(Visited::new(registers, interrupted))
-        })
+        let Some(Caller { registers, interrupted }) = caller else { return Step::Lost };
+        if interrupted && !self.stack.contains(registers.sp) {
+            // The signal came while the thread was on another stack.
+            self.stack = self.regions.stack(registers.sp);
+        }
+        Step::Other(Visited::new(registers, interrupted))
     }
 
     /// Code without tables (made at run time, or written by hand) may keep a frame pointer.

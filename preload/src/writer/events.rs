@@ -67,6 +67,12 @@ impl Events {
                 self.moves.push(Move { thread, pointer, split: false });
                 Ok(())
             }
+            Record::Mallopt { parameter: param, value, result, stack } => {
+                let timestamp = self.timestamp(tick);
+                self.define(stack, timestamp)?;
+                let backtrace = u64::from(stack.0);
+                self.stream.event(&Event::Mallopt { timestamp, backtrace, thread, param, value, result })
+            }
             Record::Marker { value } => self.stream.event(&Event::Marker { value }),
             Record::OverrideTime { microseconds } => {
                 self.override_time = Some(microseconds);
@@ -151,7 +157,8 @@ impl Events {
         }
         self.addresses.clear();
         self.addresses.extend(stacks::addresses(stack).into_iter().flatten());
-        self.modules.cover(self.addresses.iter().copied(), &mut self.stream, now)?;
+        let generation = stacks::generation(stack).unwrap_or_default();
+        self.modules.cover(generation, &self.addresses, &mut self.stream, now)?;
         let addresses = Addresses::Words(&self.addresses);
         self.stream.event(&Event::Backtrace { id: u64::from(stack.0), addresses })
     }

@@ -6,31 +6,36 @@
 
 mod events;
 mod merge;
-pub(crate) mod modules;
+mod modules;
 mod output;
 mod progress;
 mod session;
 mod stream;
 mod thread;
 
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use core::time::Duration;
 
+use crate::clock::{self, Tick};
 use crate::{lifecycle, signal, sys};
 
 pub(crate) use thread::start;
 
 /// Numbers the requests to write everything out.
 static REQUESTED: AtomicU32 = AtomicU32::new(0);
-static FLUSHED: AtomicU32 = AtomicU32::new(0);
+static ANSWERED: AtomicU32 = AtomicU32::new(0);
+/// The tick of the newest request.
+static MOMENT: AtomicU64 = AtomicU64::new(0);
 
-/// A request that everything in the rings be written to the file.
+/// A request that everything that has happened so far be written to the file.
 #[derive(Clone, Copy)]
 pub(crate) struct FlushRequest(u32);
 
 impl FlushRequest {
     /// Asks now.
     pub(crate) fn new() -> Self {
+        // Before the number: whoever sees that sees this moment or a later one.
+        MOMENT.fetch_max(clock::after().0, Ordering::AcqRel);
         let request = Self(REQUESTED.fetch_add(1, Ordering::AcqRel).wrapping_add(1));
         signal::wake_writer();
         request
@@ -38,25 +43,34 @@ impl FlushRequest {
 
     /// Waits for the answer, at most for `timeout`; says whether it has come.
     pub(crate) fn wait(self, timeout: Duration) -> bool {
-        let flushed = FLUSHED.load(Ordering::Acquire);
-        let answered = flushed.wrapping_sub(self.0) as i32 >= 0;
-        if !answered {
-            sys::futex_wait(&FLUSHED, flushed, timeout);
+        let answered = ANSWERED.load(Ordering::Acquire);
+        if self.is_answered(answered) {
+            return true;
         }
-        answered
+        sys::futex_wait(&ANSWERED, answered, timeout);
+        self.is_answered(ANSWERED.load(Ordering::Acquire))
     }
-}
 
-/// The newest request that is not answered.
-fn flush_request() -> Option<FlushRequest> {
-    let request = REQUESTED.load(Ordering::Acquire);
-    (request != FLUSHED.load(Ordering::Relaxed)).then_some(FlushRequest(request))
-}
+    fn is_answered(self, answered: u32) -> bool {
+        answered.wrapping_sub(self.0) as i32 >= 0
+    }
 
-/// Says that everything is written that was in the rings when `request` was seen.
-fn answer_flush(request: FlushRequest) {
-    FLUSHED.store(request.0, Ordering::Release);
-    sys::futex_wake(&FLUSHED);
+    /// The newest request that is not answered.
+    fn pending() -> Option<Self> {
+        let request = REQUESTED.load(Ordering::Acquire);
+        (request != ANSWERED.load(Ordering::Relaxed)).then_some(Self(request))
+    }
+
+    /// The moment up to which it asks.
+    fn moment() -> Tick {
+        Tick(MOMENT.load(Ordering::Acquire))
+    }
+
+    /// Says that everything up to the moment of this request is in the file.
+    fn answer(self) {
+        ANSWERED.store(self.0, Ordering::Release);
+        sys::futex_wake(&ANSWERED);
+    }
 }
 
 /// The life of the writing thread.

@@ -1,9 +1,8 @@
 //! The program's modules in the stream: its memory map, and the files that are mapped executable.
 //!
 //! A reader gives an address its name by the latest map before the stack it stands in. So before a stack with
-//! an address that the last written map does not cover, the map is written again, with the files that are new.
-
-use core::sync::atomic::{AtomicBool, Ordering};
+//! an address that the last written map does not cover, or of a later generation than it, the map is read again,
+//! and written with the files that are new.
 
 use bytehound_format::Timestamp;
 
@@ -11,23 +10,30 @@ use super::stream::Stream;
 use crate::maps::{self, Mapping};
 use crate::memory::zeroed;
 use crate::sys::{self, Errno, Open, Result};
+use crate::unwind::Generation;
 
-/// Whether code was unloaded since the map was read last.
-static CHANGED: AtomicBool = AtomicBool::new(false);
-
-/// Says that code was unloaded.
-pub(crate) fn note_change() {
-    CHANGED.store(true, Ordering::Release);
-}
-
-/// Addresses that no map covers (code that is gone already) make it be read again only this often: in µs.
+/// Addresses that no map covers (they are no code at all, or of code that is gone) make it be read again only
+/// this often: in µs.
 const PATIENCE: u64 = 200_000;
+/// As many places as this may be found missing before that.
+const MISSING_MAX: usize = 16;
 const MAPS_LEN: usize = 64 * 1024;
+
+/// An executable range.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Code {
+    start: u64,
+    end: u64,
+    inode: u64,
+}
 
 pub(super) struct Modules {
     write_binaries: bool,
-    /// Executable ranges of the last map, in order.
-    ranges: Vec<(u64, u64)>,
+    /// What the last written map has, in order.
+    code: Vec<Code>,
+    generation: Generation,
+    /// Places (an address without its lower bits) that the last map did not have.
+    missing: Vec<u64>,
     /// Files in the stream, by inode and path.
     written: Vec<(u64, String)>,
     not_before: u64,
@@ -37,7 +43,9 @@ impl Modules {
     pub(super) fn new(write_binaries: bool) -> Self {
         Self {
             write_binaries,
-            ranges: Vec::with_capacity(256),
+            code: Vec::with_capacity(256),
+            generation: Generation::default(),
+            missing: Vec::with_capacity(MISSING_MAX),
             written: Vec::with_capacity(64),
             not_before: 0,
         }
@@ -46,37 +54,51 @@ impl Modules {
     /// Writes the map again if these addresses need it.
     pub(super) fn cover(
         &mut self,
-        addresses: impl Iterator<Item = u64>,
+        generation: Generation,
+        addresses: &[u64],
         stream: &mut Stream,
         now: Timestamp,
     ) -> Result<()> {
-        let changed = CHANGED.swap(false, Ordering::AcqRel);
-        let mut uncovered = addresses.filter(|&address| !self.covers(address)).peekable();
-        if !changed && (uncovered.peek().is_none() || now.0 < self.not_before) {
+        if generation <= self.generation && !self.may_find(addresses, now) {
             return Ok(());
         }
-        drop(uncovered);
-        self.not_before = now.0 + PATIENCE;
-        self.write(stream, now)
+        if now.0 >= self.not_before {
+            self.not_before = now.0 + PATIENCE;
+            self.missing.clear();
+        }
+        self.generation = generation.max(self.generation);
+        self.write(stream, now)?;
+        let room = MISSING_MAX.saturating_sub(self.missing.len());
+        let code = &self.code;
+        let missing = addresses.iter().filter(|&&address| !covers(code, address)).map(place);
+        self.missing.extend(missing.take(room));
+        Ok(())
     }
 
-    fn covers(&self, address: u64) -> bool {
-        let after = self.ranges.partition_point(|&(start, _)| start <= address);
-        after.checked_sub(1).and_then(|at| self.ranges.get(at)).is_some_and(|&(_, end)| address <= end)
+    /// Whether reading the map again may show code at an address where the last one showed none.
+    fn may_find(&self, addresses: &[u64], now: Timestamp) -> bool {
+        let waited = now.0 >= self.not_before;
+        let has_room = self.missing.len() < MISSING_MAX;
+        let uncovered = |address: &&u64| !covers(&self.code, **address);
+        addresses
+            .iter()
+            .filter(uncovered)
+            .any(|address| waited || has_room && !self.missing.contains(&place(address)))
     }
 
-    /// Writes the map and the files that are not in the stream yet.
+    /// Writes the map, if its code has changed, and the files that are not in the stream yet.
     pub(super) fn write(&mut self, stream: &mut Stream, now: Timestamp) -> Result<()> {
         let Ok(text) = read_maps() else { return Ok(()) };
-        stream.file(now, "/proc/self/maps", &text)?;
-        self.ranges.clear();
-        for mapping in text.split(|&byte| byte == b'\n').filter_map(maps::parse) {
-            if mapping.executable {
-                self.ranges.push((mapping.start, mapping.end));
-                self.write_binary(&mapping, stream, now)?;
-            }
+        let mappings =
+            || text.split(|&byte| byte == b'\n').filter_map(maps::parse).filter(|it| it.executable);
+        let code = || mappings().map(|Mapping { start, end, inode, .. }| Code { start, end, inode });
+        if code().eq(self.code.iter().copied()) {
+            return Ok(());
         }
-        Ok(())
+        self.code.clear();
+        self.code.extend(code());
+        stream.file(now, "/proc/self/maps", &text)?;
+        mappings().try_for_each(|mapping| self.write_binary(&mapping, stream, now))
     }
 
     fn write_binary(&mut self, mapping: &Mapping<'_>, stream: &mut Stream, now: Timestamp) -> Result<()> {
@@ -91,9 +113,18 @@ impl Modules {
     }
 }
 
+fn covers(code: &[Code], address: u64) -> bool {
+    let after = code.partition_point(|code| code.start <= address);
+    after.checked_sub(1).and_then(|at| code.get(at)).is_some_and(|code| address <= code.end)
+}
+
+fn place(address: &u64) -> u64 {
+    address >> 16
+}
+
 fn read_maps() -> Result<Vec<u8>> {
     let mut text = zeroed(MAPS_LEN).ok_or(Errno(libc::ENOMEM))?;
-    let descriptor = sys::open(c"/proc/self/maps", Open::Read)?;
+    let descriptor = sys::open(c"/proc/thread-self/maps", Open::Read)?;
     let mut len = 0;
     let result = loop {
         if len == text.len() {

@@ -13,12 +13,12 @@ use crate::sys::{self, Descriptor, Errno, Open};
 pub(super) struct Output(Option<Descriptor>);
 
 impl Output {
-    /// Creates the file of this pattern; an empty pattern asks for none.
-    pub(super) fn create(pattern: &[u8], placeholders: &Placeholders<'_>) -> Option<Self> {
+    /// Creates the file of this pattern with this number; an empty pattern asks for none.
+    pub(super) fn create(pattern: &[u8], placeholders: &Placeholders<'_>, number: u64) -> Option<Self> {
         if pattern.is_empty() {
             return Some(Self(None));
         }
-        let path = CString::new(placeholders.expand(pattern, 0)).ok()?;
+        let path = CString::new(placeholders.expand(pattern, number)).ok()?;
         match sys::open(&path, Open::Create) {
             Ok(file) => {
                 log::say(Level::Info, format_args!("writing to `{}`", path.to_string_lossy()));

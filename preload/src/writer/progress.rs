@@ -17,6 +17,8 @@ const STUCK_AFTER: u64 = 4_000_000_000;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Progress {
     sequence: u32,
+    /// When the thread was seen with this sequence number first.
+    since: Tick,
     /// The latest moment before which the thread writes nothing any more.
     complete: Tick,
     /// When the thread was looked at last.
@@ -26,21 +28,25 @@ pub(super) struct Progress {
 impl Progress {
     /// A thread that was not there at `before`.
     pub(super) fn new(before: Tick) -> Self {
-        Self { sequence: 0, complete: before, looked: before }
+        Self { sequence: 0, since: before, complete: before, looked: before }
     }
 
     /// Looks at the thread's sequence number at `now`, and at the event that it waits with, if it waits for room
     /// in its ring; says up to when it is complete.
     pub(super) fn look(&mut self, sequence: u32, waiting: Option<Tick>, now: Tick) -> Tick {
         let visible = Tick(now.0.saturating_sub(VISIBLE_AFTER));
+        let moved = sequence != self.sequence;
+        if moved {
+            self.since = now;
+        }
         let inside = sequence % 2 == 1;
         let complete = if let Some(event) = waiting {
             event
         } else if !inside {
             visible
-        } else if sequence != self.sequence {
+        } else if moved {
             self.looked
-        } else if now.0.saturating_sub(self.complete.0) > STUCK_AFTER {
+        } else if now.0.saturating_sub(self.since.0) > STUCK_AFTER {
             visible
         } else {
             self.complete
@@ -82,11 +88,12 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_never_comes_out_is_given_up() {
+    fn a_thread_that_never_comes_out_is_given_up_for_good() {
         let mut progress = Progress::new(Tick(0));
         progress.look(3, None, Tick(SECOND));
         let late = Tick(SECOND + 2 * STUCK_AFTER);
         assert_eq!(progress.look(3, None, late), Tick(late.0 - VISIBLE_AFTER));
+        assert_eq!(progress.look(3, None, Tick(late.0 + SECOND)), Tick(late.0 + SECOND - VISIBLE_AFTER));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use bytehound_format::Timestamp;
 
+use super::FlushRequest;
 use super::events::Events;
 use super::merge::{Merge, Source};
 use super::modules::Modules;
@@ -63,7 +64,7 @@ impl Session {
     /// Opens the files and writes the start of the stream. None if nothing can be recorded.
     pub(super) fn open(start: &'static Start) -> Option<Self> {
         let mut link = [0; 4096];
-        let executable = sys::read_link(c"/proc/self/exe", &mut link).unwrap_or_default();
+        let executable = sys::read_link(c"/proc/thread-self/exe", &mut link).unwrap_or_default();
         let placeholders = Placeholders {
             process: start.process,
             seconds: sys::clock(libc::CLOCK_REALTIME) / 1_000_000_000,
@@ -71,7 +72,7 @@ impl Session {
         };
         let settings = &start.settings;
         let log = LogOutput::open(settings.log.is_some(), settings.log_file.as_deref(), &placeholders);
-        let output = Output::create(&settings.output, &placeholders);
+        let output = Output::create(&settings.output, &placeholders, settings.executed);
         log.flush();
         let output = output?;
         keep_only(log.descriptor(), output.descriptor());
@@ -98,19 +99,17 @@ impl Session {
     pub(super) fn run(mut self) {
         loop {
             let wakes = signal::wakes();
-            let request = super::flush_request();
-            let wanted = request.is_some();
+            let request = FlushRequest::pending();
             let last = lifecycle::is_finishing();
-            let result = self.round(last || wanted);
+            let answered = self.round(last, request);
             self.feeds.iter().for_each(|feed| feed.thread.offer_room());
             self.log.flush();
-            if !self.check(result) || last {
+            if !self.check(answered.map(drop)) || last {
                 break;
             }
-            if let Some(request) = request {
-                super::answer_flush(request);
-            }
-            if !lifecycle::is_finishing() {
+            if let Ok(Some(request)) = answered {
+                request.answer();
+            } else if !lifecycle::is_finishing() {
                 self.rest(wakes);
             }
         }
@@ -126,12 +125,15 @@ impl Session {
             // What is in the rings is mostly too young to be read yet.
             signal::pause(NAP);
         }
-        signal::wait_for_wake(wakes, REST);
+        if FlushRequest::pending().is_none() {
+            signal::wait_for_wake(wakes, REST);
+        }
     }
 
-    /// Reads what is complete; everything, if `all`.
-    fn round(&mut self, all: bool) -> Result<()> {
-        let end = self.look(all);
+    /// Reads what is complete; everything, if it is the last time. Gives the request back if that is enough for
+    /// it: then all of it is in the file.
+    fn round(&mut self, last: bool, request: Option<FlushRequest>) -> Result<Option<FlushRequest>> {
+        let end = self.look(last);
         let pair = Pair::now();
         self.events.conversion.advance(pair);
         let events = &mut self.events;
@@ -145,11 +147,13 @@ impl Session {
         });
         self.taken = taken;
         self.lost += self.feeds.iter().map(|feed| feed.thread.take_lost()).sum::<u64>();
-        if all || pair.nanoseconds.saturating_sub(self.flushed) > FLUSH_EVERY {
+        result?;
+        let answered = request.filter(|_| end > FlushRequest::moment());
+        if last || answered.is_some() || pair.nanoseconds.saturating_sub(self.flushed) > FLUSH_EVERY {
             self.flushed = pair.nanoseconds;
-            result = result.and_then(|()| self.flush());
+            self.flush()?;
         }
-        result
+        Ok(answered)
     }
 
     /// Finds the rings and how far they may be read; says before which moment all events are known.

@@ -49,7 +49,7 @@ impl Stream {
     /// Writes what stands at the start of every capture: who, when, and its labels.
     pub(super) fn begin(&mut self, start: &Start, executable: &[u8]) -> Result<()> {
         let mut buffer = zeroed(COMMAND_LEN_MAX).unwrap_or_default();
-        let command = sys::read_file(c"/proc/self/cmdline", &mut buffer).unwrap_or_default();
+        let command = sys::read_file(c"/proc/thread-self/cmdline", &mut buffer).unwrap_or_default();
         let now = Pair::now();
         let (seconds, nanoseconds) = wall_clock();
         let timestamp = Timestamp(now.nanoseconds / 1000);
