@@ -8,7 +8,7 @@ use crate::errors::{BAD_PARAMETER, BAD_REGEX};
 use crate::parameters::Parameters;
 use crate::problem::Problem;
 use bytehound_index::{
-    BacktraceId, Bound, IndexError, Manifest, Pattern, Predicate, Profile, Row, Selection, Share,
+    BacktraceId, Bound, IndexError, Manifest, MapId, Pattern, Predicate, Profile, Row, Selection, Share,
 };
 use std::sync::Arc;
 
@@ -134,6 +134,11 @@ impl Filter {
         if let Some(marker) = parameters.read::<u32>("marker")? {
             self.fixed(Predicate::Marker(marker));
         }
+        if let Some(map) = parameters.read::<u64>("from_map")? {
+            // No profile has as many maps as to have the last one: it matches nothing.
+            let map = MapId(u32::try_from(map).unwrap_or(u32::MAX));
+            self.fixed(Predicate::FromMaps(map.into()));
+        }
         Ok(())
     }
 
@@ -216,9 +221,6 @@ fn begins_after_start(profile: &Profile) -> bool {
 
 /// A condition that is passed over would give wrong numbers: better to say that it is not there.
 fn refuse_what_is_missing(parameters: &Parameters) -> Result<(), Problem> {
-    if parameters.read::<u64>("from_map")?.is_some() {
-        return Err(Problem::new(&BAD_PARAMETER, "`from_map`: this version does not index maps yet"));
-    }
     match parameters.one("custom_filter")? {
         None | Some("") => Ok(()),
         Some(_) => Err(Problem::new(

@@ -83,7 +83,7 @@ fn the_routes_of_the_original_tell_it_in_plain_text() {
         (&format!("{groups}?lifetime_min=x"), 400, "not a valid interval"),
         (&format!("{groups}?from=x%25"), 400, "not a valid percentage"),
         (&format!("{groups}?group_leaked_allocations_min=x"), 400, "not a valid number"),
-        (&format!("{groups}?from_map=0"), 400, "`from_map`: this version does not index maps yet"),
+        (&format!("{groups}?from_map=x"), 400, "invalid digit found in string"),
     ] {
         let answer = server.get(path);
         assert_eq!(answer.status, status, "{path}: {}", answer.text());
@@ -94,6 +94,8 @@ fn the_routes_of_the_original_tell_it_in_plain_text() {
     assert_eq!(regex.status, 400);
     assert!(regex.text().starts_with("invalid 'function_regex': regex parse error"), "{}", regex.text());
     assert_eq!(server.get(&format!("{groups}?unknown=1&count=0")).status, 200);
+    let no_such_map = server.get(&format!("{groups}?from_map=4294967296"));
+    assert_eq!((no_such_map.status, no_such_map.json()["total_count"].as_u64()), (200, Some(0)));
 }
 
 #[test]
