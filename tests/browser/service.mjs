@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
 export const release = join(root, "target/release");
-export const golden = join(root, "tests/data/golden");
+export const scripts = join(root, "tests/data/scripts");
 
 /** Captures `seconds` of the simulation; returns the capture's path and what the program said it did. */
 export function captureSimulation(folder, name, seconds, ...extra) {

@@ -1,9 +1,11 @@
 // What a person does in the web UI: upload a capture, look at its chart and its leaks, run a script, compare two runs.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { chromium } from "playwright-core";
-import { captureSimulation, startServer } from "./service.mjs";
+import { captureSimulation, scripts, startServer } from "./service.mjs";
 
 let server, browser, page, base, leaky;
 
@@ -96,6 +98,19 @@ test("the console runs a script and shows its text and its graph", async () => {
   await byTestId("script-run").click();
   await page.waitForFunction(() => /42/.test(document.querySelector('[data-testid="script-output"]')?.textContent ?? ""));
   assert.ok((await byTestId("script-output").locator("img, svg, object").count()) > 0, "there is no graph");
+});
+
+test("the case study says in the console what it says over HTTP", async () => {
+  const script = readFileSync(join(scripts, "case_study_1.rhai"), "utf8");
+  const id = page.url().match(/#\/console\/([^/?]+)/)[1];
+  const answer = await (await fetch(`${server.url}/script?profile=${id}`, { method: "POST", body: script })).json();
+  const printed = answer.output.filter((item) => item.kind === "println").flatMap((item) => item.value.split("\n"));
+  assert.ok(printed.length > 10, `the script failed: ${answer.message}`);
+  await byTestId("script-input").fill(script);
+  await byTestId("script-run").click();
+  await byTestId("script-output").getByText(printed.at(-1).trim()).first().waitFor();
+  const lines = (await byTestId("script-output").innerText()).split("\n").map((line) => line.trim());
+  assert.deepEqual(printed.filter((line) => line !== "" && !lines.includes(line.trim())), []);
 });
 
 test("a wrong script shows what is wrong and where", async () => {
