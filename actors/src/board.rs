@@ -1,7 +1,7 @@
 //! Where every profile stands, for whoever wants to know: the catalogue's record and the progress of its ingest.
 
 use bytehound_index::Manifest;
-use bytehound_index::build::Progress;
+use bytehound_index::build::{Progress, decode_manifest};
 use bytehound_store::{ProfileId, ProfileRecord};
 use dashmap::DashMap;
 use std::sync::Arc;
@@ -17,6 +17,18 @@ pub struct ProfileStatus {
     pub manifest: Option<Arc<Manifest>>,
     /// How far its ingest has come; while there is one.
     pub progress: Option<Progress>,
+}
+
+impl ProfileStatus {
+    /// The status of a record, with the progress of its ingest if there is one.
+    pub(crate) fn new(record: ProfileRecord, progress: Option<Progress>) -> Self {
+        Self { manifest: manifest(&record).map(Arc::new), record, progress }
+    }
+}
+
+/// What a profile says of itself, as far as it was indexed and can be read.
+pub(crate) fn manifest(record: &ProfileRecord) -> Option<Manifest> {
+    decode_manifest(record.summary.as_deref()?).ok()
 }
 
 /// The latest status of each profile that somebody works on or watches.

@@ -3,14 +3,13 @@
 //!
 //! Upstream: the clock and the API. Downstream: the loader, the store.
 
-use crate::board::Board;
+use crate::board::{Board, manifest};
 use crate::error::ServiceError;
 use crate::loader::{Ingest, Loader};
 use crate::observe::Observe;
 use crate::open_profiles::OpenProfiles;
 use crate::stage::{Failure, Stage};
 use actix::prelude::*;
-use bytehound_index::build::decode_manifest;
 use bytehound_store::{ProfileId, ProfileRecord, ProfileState, Store};
 use std::sync::Arc;
 use std::time::Duration;
@@ -113,10 +112,7 @@ async fn unfinished(store: Store) -> Vec<ProfileId> {
 fn is_unfinished(record: &ProfileRecord) -> bool {
     match record.state {
         ProfileState::Stored | ProfileState::Indexing => true,
-        ProfileState::Ready { .. } => {
-            let manifest = record.summary.as_deref().and_then(|bytes| decode_manifest(bytes).ok());
-            manifest.is_some_and(|manifest| !manifest.is_current())
-        }
+        ProfileState::Ready { .. } => manifest(record).is_some_and(|manifest| !manifest.is_current()),
         ProfileState::Failed { .. } => false,
     }
 }

@@ -5,7 +5,7 @@ use crate::loader::Ingest;
 use crate::stage::Failure;
 use actix::Recipient;
 use bytehound_index::IndexError;
-use bytehound_index::build::{Observer, Progress, decode_manifest};
+use bytehound_index::build::{Observer, Progress};
 use bytehound_store::{BuildKey, ProfileId, Store};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -63,11 +63,7 @@ impl Job {
     /// Tells the board what the catalogue says now.
     pub(crate) fn publish(&self) {
         match self.store.catalog().get(self.id()) {
-            Ok(Some(record)) => {
-                let manifest =
-                    record.summary.as_deref().and_then(|bytes| decode_manifest(bytes).ok()).map(Arc::new);
-                self.board.publish(ProfileStatus { record, manifest, progress: None });
-            }
+            Ok(Some(record)) => self.board.publish(ProfileStatus::new(record, None)),
             Ok(None) => self.board.forget(self.id()),
             Err(error) => tracing::error!(profile = %self.id(), %error, "cannot read the catalogue"),
         }

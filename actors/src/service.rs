@@ -12,7 +12,6 @@ use crate::receiver::{Chunk, Commit, Discard, Receiver};
 use crate::symbolizer::Symbolizer;
 use actix::dev::ToEnvelope;
 use actix::prelude::*;
-use bytehound_index::build::decode_manifest;
 use bytehound_index::{Cancel, IndexError, Profile};
 use bytehound_store::{NewProfile, ProfileId, ProfileRecord, ProfileState, Received, Store};
 use bytes::Bytes;
@@ -231,9 +230,8 @@ impl Service {
     }
 
     fn status(&self, record: ProfileRecord) -> ProfileStatus {
-        let manifest = record.summary.as_deref().and_then(|bytes| decode_manifest(bytes).ok()).map(Arc::new);
         let progress = self.0.board.current_progress(&record.id);
-        ProfileStatus { record, manifest, progress }
+        ProfileStatus::new(record, progress)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The filters of `AllocationList`: each adds one condition to the plan.
 
-use bytehound_index::{BacktraceSet, Bound, IndexError, Predicate, Share};
+use bytehound_index::{BacktraceSet, Bound, Pattern, Predicate, Share};
 use rhai::{Array, Dynamic};
 
 use crate::allocation_list::AllocationList;
@@ -211,23 +211,25 @@ const PLAIN_FILTERS: [Filter<()>; 9] = [
     filter("only_not_jemalloc", |()| Predicate::NotJemalloc, "Not from jemalloc."),
 ];
 
-type Compile = fn(&str) -> Result<Predicate, IndexError>;
-
-const REGEX_FILTERS: [(&str, Compile, &str); 4] = [
-    (
+const REGEX_FILTERS: [Filter<Pattern>; 4] = [
+    filter(
         "only_passing_through_function",
-        Predicate::function,
+        Predicate::PassingThroughFunction,
         "Some frame's function matches `regex`, in the syntax of Rust's `regex` crate.",
     ),
-    ("only_not_passing_through_function", Predicate::not_function, "No frame's function matches `regex`."),
-    (
+    filter(
+        "only_not_passing_through_function",
+        Predicate::NotPassingThroughFunction,
+        "No frame's function matches `regex`.",
+    ),
+    filter(
         "only_passing_through_source",
-        Predicate::source,
+        Predicate::PassingThroughSource,
         "The path of some frame's source file matches `regex`.",
     ),
-    (
+    filter(
         "only_not_passing_through_source",
-        Predicate::not_source,
+        Predicate::NotPassingThroughSource,
         "No path of a frame's source file matches `regex`.",
     ),
 ];
@@ -283,13 +285,13 @@ pub(crate) fn register(library: &mut Library<'_>) {
             list.filtered(predicate(()))
         });
     }
-    for (name, predicate, meaning) in REGEX_FILTERS {
+    for Filter { name, predicate, meaning } in REGEX_FILTERS {
         library.operator(
             name,
             "(regex: String) -> AllocationList",
             meaning,
             move |list: &mut AllocationList, regex: &str| -> Answer<AllocationList> {
-                Ok(list.filtered(predicate(regex).map_err(|error| Failure::Regex(error.to_string()))?))
+                Ok(list.filtered(predicate(compile(regex)?)))
             },
         );
     }
@@ -351,4 +353,9 @@ fn register_group_leaks(library: &mut Library<'_>) {
     library.overload("only_group_leaked_allocations_at_most", |list: &mut AllocationList, share: f64| {
         list.filtered(Predicate::GroupLeakedShareAtMost(Share(share)))
     });
+}
+
+/// The regular expression of a filter.
+pub(crate) fn compile(regex: &str) -> Result<Pattern, Failure> {
+    Pattern::new(regex).map_err(|error| Failure::Regex(error.to_string()))
 }

@@ -1,11 +1,11 @@
 //! The filters of `MapList`.
 
-use bytehound_index::{BacktraceSet, Bound, IndexError, MapPredicate};
+use bytehound_index::{BacktraceSet, Bound, MapPredicate, Pattern};
 use rhai::Dynamic;
 
 use crate::backtrace_ids::backtrace_ids;
-use crate::failure::{Answer, Failure};
-use crate::filters::{Filter, filter, instants};
+use crate::failure::Answer;
+use crate::filters::{Filter, compile, filter, instants};
 use crate::library::Library;
 use crate::map_list::MapList;
 use crate::span::Span;
@@ -97,27 +97,25 @@ const PLAIN_FILTERS: [MapFilter<()>; 12] = [
     filter("only_not_executable", |()| MapPredicate::Executable(false), "Mapped not executable."),
 ];
 
-type Compile = fn(&str) -> Result<MapPredicate, IndexError>;
-
-const REGEX_FILTERS: [(&str, Compile, &str); 4] = [
-    (
+const REGEX_FILTERS: [MapFilter<Pattern>; 4] = [
+    filter(
         "only_passing_through_function",
-        MapPredicate::function,
+        MapPredicate::PassingThroughFunction,
         "Some frame's function matches `regex`, in the syntax of Rust's `regex` crate.",
     ),
-    (
+    filter(
         "only_not_passing_through_function",
-        MapPredicate::not_function,
+        MapPredicate::NotPassingThroughFunction,
         "Has a backtrace, and no frame's function matches `regex`.",
     ),
-    (
+    filter(
         "only_passing_through_source",
-        MapPredicate::source,
+        MapPredicate::PassingThroughSource,
         "The path of some frame's source file matches `regex`.",
     ),
-    (
+    filter(
         "only_not_passing_through_source",
-        MapPredicate::not_source,
+        MapPredicate::NotPassingThroughSource,
         "Has a backtrace, and no path of a frame's source file matches `regex`.",
     ),
 ];
@@ -168,14 +166,13 @@ pub(crate) fn register(library: &mut Library<'_>) {
             Ok(list.filtered(&predicate(()))?)
         });
     }
-    for (name, predicate, meaning) in REGEX_FILTERS {
+    for Filter { name, predicate, meaning } in REGEX_FILTERS {
         library.operator(
             name,
             "(regex: String) -> MapList",
             meaning,
             move |list: &mut MapList, regex: &str| -> Answer<MapList> {
-                let predicate = predicate(regex).map_err(|error| Failure::Regex(error.to_string()))?;
-                Ok(list.filtered(&predicate)?)
+                Ok(list.filtered(&predicate(compile(regex)?))?)
             },
         );
     }

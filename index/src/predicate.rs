@@ -4,7 +4,7 @@ mod display;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BacktraceSet, IndexError, MapSet, Pattern};
+use crate::{BacktraceSet, MapSet, Pattern};
 
 /// What one filter asks of an allocation.
 ///
@@ -100,40 +100,6 @@ pub enum Predicate {
     Thread(u32),
     /// Allocated where one of these maps was at that moment.
     FromMaps(MapSet),
-}
-
-impl Predicate {
-    /// [`Predicate::PassingThroughFunction`], if `regex` is one.
-    ///
-    /// # Errors
-    /// [`IndexError::Regex`], here and below.
-    pub fn function(regex: &str) -> Result<Self, IndexError> {
-        Pattern::new(regex).map(Self::PassingThroughFunction)
-    }
-
-    /// [`Predicate::NotPassingThroughFunction`], if `regex` is one.
-    ///
-    /// # Errors
-    /// See [`Predicate::function`].
-    pub fn not_function(regex: &str) -> Result<Self, IndexError> {
-        Pattern::new(regex).map(Self::NotPassingThroughFunction)
-    }
-
-    /// [`Predicate::PassingThroughSource`], if `regex` is one.
-    ///
-    /// # Errors
-    /// See [`Predicate::function`].
-    pub fn source(regex: &str) -> Result<Self, IndexError> {
-        Pattern::new(regex).map(Self::PassingThroughSource)
-    }
-
-    /// [`Predicate::NotPassingThroughSource`], if `regex` is one.
-    ///
-    /// # Errors
-    /// See [`Predicate::function`].
-    pub fn not_source(regex: &str) -> Result<Self, IndexError> {
-        Pattern::new(regex).map(Self::NotPassingThroughSource)
-    }
 }
 
 /// One side of a range.

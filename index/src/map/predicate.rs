@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BacktraceSet, Bound, IndexError, Pattern};
+use crate::{BacktraceSet, Bound, Pattern};
 
 /// What one filter asks of a map.
 ///
@@ -61,38 +61,4 @@ pub enum MapPredicate {
     Writable(bool),
     /// Mapped executable, or not.
     Executable(bool),
-}
-
-impl MapPredicate {
-    /// [`MapPredicate::PassingThroughFunction`], if `regex` is one.
-    ///
-    /// # Errors
-    /// [`IndexError::Regex`], here and below.
-    pub fn function(regex: &str) -> Result<Self, IndexError> {
-        Pattern::new(regex).map(Self::PassingThroughFunction)
-    }
-
-    /// [`MapPredicate::NotPassingThroughFunction`], if `regex` is one.
-    ///
-    /// # Errors
-    /// See [`MapPredicate::function`].
-    pub fn not_function(regex: &str) -> Result<Self, IndexError> {
-        Pattern::new(regex).map(Self::NotPassingThroughFunction)
-    }
-
-    /// [`MapPredicate::PassingThroughSource`], if `regex` is one.
-    ///
-    /// # Errors
-    /// See [`MapPredicate::function`].
-    pub fn source(regex: &str) -> Result<Self, IndexError> {
-        Pattern::new(regex).map(Self::PassingThroughSource)
-    }
-
-    /// [`MapPredicate::NotPassingThroughSource`], if `regex` is one.
-    ///
-    /// # Errors
-    /// See [`MapPredicate::function`].
-    pub fn not_source(regex: &str) -> Result<Self, IndexError> {
-        Pattern::new(regex).map(Self::NotPassingThroughSource)
-    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Arc;
 
-use bytehound_index::{Bound, Cancel, Predicate, Profile, Selection, Share};
+use bytehound_index::{Bound, Cancel, Pattern, Predicate, Profile, Selection, Share};
 use serde_json::Value;
 
 use crate::profiles::{Asked, indexed};
@@ -86,8 +86,10 @@ fn filters_keep_the_same_allocations() {
 fn filters(runtime_us: u64) -> BTreeMap<&'static str, Predicate> {
     use Bound::{AtLeast, AtMost, LessThan, MoreThan};
     let part = |share: f64| (runtime_us as f64 * share) as u64;
-    let function = |regex| Predicate::function(regex).expect("a regular expression");
-    let source = |regex| Predicate::source(regex).expect("a regular expression");
+    let function =
+        |regex| Pattern::new(regex).map(Predicate::PassingThroughFunction).expect("a regular expression");
+    let source =
+        |regex| Pattern::new(regex).map(Predicate::PassingThroughSource).expect("a regular expression");
     BTreeMap::from([
         ("only_larger(100)", Predicate::Size(MoreThan(100))),
         ("only_larger_or_equal(100)", Predicate::Size(AtLeast(100))),
@@ -142,12 +144,12 @@ fn filters(runtime_us: u64) -> BTreeMap<&'static str, Predicate> {
         ("only_passing_through_function('main')", function("main")),
         (
             "only_not_passing_through_function('main')",
-            Predicate::not_function("main").expect("a regular expression"),
+            Pattern::new("main").map(Predicate::NotPassingThroughFunction).expect("a regular expression"),
         ),
         ("only_passing_through_source('\\.c$')", source("\\.c$")),
         (
             "only_not_passing_through_source('\\.c$')",
-            Predicate::not_source("\\.c$").expect("a regular expression"),
+            Pattern::new("\\.c$").map(Predicate::NotPassingThroughSource).expect("a regular expression"),
         ),
         ("only_with_marker(7)", Predicate::Marker(7)),
     ])

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use bytehound_index::{BacktraceId, Bound, Cancel, Grid, Predicate, Profile, Row, Selection};
+use bytehound_index::{BacktraceId, Bound, Cancel, Grid, Pattern, Predicate, Profile, Row, Selection};
 
 use crate::capture::{START, block, id};
 use crate::naive;
@@ -36,7 +36,8 @@ fn selections() -> Vec<Arc<Selection>> {
         all.filtered(Predicate::Size(Bound::MoreThan(1_400))),
         all.filtered(Predicate::Size(Bound::LessThan(1))),
         late.filtered(Predicate::Allocated(Bound::AtMost(71_000))),
-        late.filtered(Predicate::function("read").expect("a word")).filtered(Predicate::Leaked),
+        late.filtered(Pattern::new("read").map(Predicate::PassingThroughFunction).expect("a word"))
+            .filtered(Predicate::Leaked),
         all.filtered(Predicate::AliveAt(vec![66_000])),
         all.filtered(Predicate::Backtraces(BacktraceId(2).into())),
         all.filtered(Predicate::Backtraces(BacktraceId(3).into())).filtered(Predicate::Leaked),

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use bytehound_format::{Event, RegionSource, RegionTargetedSource, Timestamp};
 use bytehound_index::layout::UsageRecord;
 use bytehound_index::{
-    BacktraceId, Bound, Cancel, Grid, MapCall, MapId, MapPredicate, MapSet, Predicate, Profile, Selection,
+    BacktraceId, Bound, Cancel, Grid, MapCall, MapId, MapPredicate, MapSet, Pattern, Predicate, Profile,
+    Selection,
 };
 
 use crate::capture::{Capture, EPOCH_US, START, block, id};
@@ -236,8 +237,11 @@ fn filters_of_maps_know_calls_and_times() {
     assert_eq!(kept(MapPredicate::UnmapBacktraces(at(2))), [0]);
     assert_eq!(kept(MapPredicate::NotUnmapBacktraces(at(2))), [1]);
     assert_eq!(kept(MapPredicate::BacktraceLength(AtLeast(0))), [0]);
-    assert_eq!(kept(MapPredicate::function("parse").expect("a regex")), [0]);
-    assert_eq!(kept(MapPredicate::not_function("nothing").expect("a regex")), [0]);
+    assert_eq!(kept(Pattern::new("parse").map(MapPredicate::PassingThroughFunction).expect("a regex")), [0]);
+    assert_eq!(
+        kept(Pattern::new("nothing").map(MapPredicate::NotPassingThroughFunction).expect("a regex")),
+        [0]
+    );
     assert_eq!(kept(MapPredicate::Mapped(AtMost(50))), [0]);
     assert_eq!(kept(MapPredicate::Unmapped(AtLeast(150))), [0]);
     assert_eq!(kept(MapPredicate::Unmapped(AtMost(199))), [0; 0]);

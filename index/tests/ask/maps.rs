@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytehound_index::layout::UsageRecord;
 use bytehound_index::{
-    Access, Bound, Cancel, Map, MapCall, MapPredicate, MapSet, Predicate, Profile, Region, Selection,
+    Access, Bound, Cancel, Map, MapCall, MapPredicate, MapSet, Pattern, Predicate, Profile, Region, Selection,
 };
 use serde_json::{Map as Object, Value};
 
@@ -152,7 +152,10 @@ fn filters_keep_the_same_maps() {
         ("only_peak_rss_at_least(4096)", MapPredicate::PeakRss(MoreThan(4_096))),
         ("only_peak_rss_at_most(100000)", MapPredicate::PeakRss(LessThan(100_000))),
         ("only_alive_for_at_least(ms(200))", MapPredicate::Lifetime(AtLeast(200_000))),
-        ("only_passing_through_function('anon')", MapPredicate::function("anon").expect("a regex")),
+        (
+            "only_passing_through_function('anon')",
+            Pattern::new("anon").map(MapPredicate::PassingThroughFunction).expect("a regex"),
+        ),
         ("only_allocated_after_at_least(ms(100))", MapPredicate::Mapped(AtLeast(100_000))),
     ];
     for (name, capture) in CAPTURES {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bytehound_index::{BacktraceId, BacktraceSet, Bound, Predicate, Selection, Share};
+use bytehound_index::{BacktraceId, BacktraceSet, Bound, Pattern, Predicate, Selection, Share};
 use proptest::prelude::*;
 
 /// Selections of up to a dozen steps.
@@ -67,10 +67,10 @@ fn stacks() -> impl Strategy<Value = Predicate> {
     let word = || prop::sample::select(vec!["parse", "read", "main", "grow", "nowhere", ""]);
     let path = || prop::sample::select(vec!["read.c", "other", "/src", "nowhere"]);
     prop_oneof![
-        word().prop_map(|word| Predicate::function(word).expect("a word")),
-        word().prop_map(|word| Predicate::not_function(word).expect("a word")),
-        path().prop_map(|path| Predicate::source(path).expect("a path")),
-        path().prop_map(|path| Predicate::not_source(path).expect("a path")),
+        word().prop_map(|word| Pattern::new(word).map(Predicate::PassingThroughFunction).expect("a word")),
+        word().prop_map(|word| Pattern::new(word).map(Predicate::NotPassingThroughFunction).expect("a word")),
+        path().prop_map(|path| Pattern::new(path).map(Predicate::PassingThroughSource).expect("a path")),
+        path().prop_map(|path| Pattern::new(path).map(Predicate::NotPassingThroughSource).expect("a path")),
         (word(), path()).prop_map(|(word, path)| Predicate::PassingThroughFrame {
             function: word.to_owned().try_into().expect("a word"),
             source: path.to_owned().try_into().expect("a path"),
