@@ -53,6 +53,7 @@ mod output;
 mod read_ahead;
 mod reader;
 mod stream;
+pub mod v2;
 mod varint;
 mod writer;
 
