@@ -2,23 +2,21 @@
 //! output, signals and exit status are its own.
 
 mod captures;
-mod settings;
 mod signals;
 
 use crate::arguments::RunArguments;
 use anyhow::{Context, Result, ensure};
+use bytehound_settings::Settings;
 use captures::Pattern;
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::SystemTime;
 
-/// Where captures go, unless told otherwise: as the capture library itself has it.
-const DEFAULT_OUTPUT: &str = "memory-profiling_%e_%t_%p.dat";
-
 /// Runs the program; its exit code is ours. If a signal ends it, the same one ends us.
 pub(crate) fn run(arguments: &RunArguments) -> Result<u8> {
-    settings::warn_about_unknown();
     let library = library(arguments.library.as_deref())?;
     let pattern = output_pattern(arguments.output.clone())?;
     let (program, rest) = arguments.program.split_first().context("no program given")?;
@@ -27,6 +25,7 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<u8> {
     if !arguments.labels.is_empty() {
         command.env("MEMORY_PROFILER_LABELS", label_lines(&arguments.labels));
     }
+    warn_about_settings(&command);
     let started = SystemTime::now();
     let (pid, status) =
         signals::run(&mut command).with_context(|| format!("cannot run `{}`", program.to_string_lossy()))?;
@@ -58,7 +57,22 @@ fn library(told: Option<&Path>) -> Result<PathBuf> {
 /// Absolute, since the program may go elsewhere before it opens its capture.
 fn output_pattern(told: Option<PathBuf>) -> Result<PathBuf> {
     let told = told.or_else(|| std::env::var_os("MEMORY_PROFILER_OUTPUT").map(PathBuf::from));
-    Ok(std::env::current_dir()?.join(told.unwrap_or_else(|| DEFAULT_OUTPUT.into())))
+    let default = || OsString::from_vec(Settings::default().output).into();
+    Ok(std::env::current_dir()?.join(told.unwrap_or_else(default)))
+}
+
+/// Says which variables of the program's environment look like settings but do not do what they seem to.
+fn warn_about_settings(command: &Command) {
+    let changed: BTreeMap<_, _> = command.get_envs().collect();
+    let inherited = std::env::vars_os().filter(|(name, _)| !changed.contains_key(name.as_os_str()));
+    let set = changed.iter().filter_map(|(name, value)| Some((name.into(), value.as_ref()?.into())));
+    let entries: Vec<_> = inherited
+        .chain(set)
+        .map(|(name, value): (OsString, OsString)| [name, value].join(OsStr::new("=")))
+        .collect();
+    for warning in bytehound_settings::warnings(entries.iter().map(|entry| entry.as_encoded_bytes())) {
+        eprintln!("bytehound: warning: {warning}");
+    }
 }
 
 /// Our library first, then whatever was to be preloaded anyway.

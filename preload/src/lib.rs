@@ -7,8 +7,8 @@
 //! | `capture`, `thread`, `thread_end`, `record`, `ring` | coming in, stamping an event, and handing it to the writer |
 //! | `unwind`, `stacks`, `published`, `unload` | walking a stack, and numbering the distinct ones |
 //! | `writer` | all rings to one order, and that to the file |
-//! | `lifecycle`, `exec`, `signal`, `settings`, `environment`, `log` | the process from its first call to its end |
-//! | `arch`, `sys`, `clock`, `memory`, `maps` | processor, kernel, time, and memory |
+//! | `lifecycle`, `exec`, `signal`, `settings`, `placeholders`, `environment`, `log` | the process from its first call to its end |
+//! | `arch`, `sys`, `clock`, `memory`, `maps`, `glob` | processor, kernel, time, memory, and files |
 //!
 //! Rules that hold everywhere: a hook takes no lock that the program can hold, allocates nothing from the
 //! program's allocator, leaves `errno` alone, and never writes to the program's stack or blocks.
@@ -19,11 +19,13 @@ mod clock;
 mod control;
 mod environment;
 mod exec;
+mod glob;
 mod hooks;
 mod lifecycle;
 mod log;
 mod maps;
 mod memory;
+mod placeholders;
 mod published;
 mod real;
 mod record;

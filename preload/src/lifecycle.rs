@@ -13,13 +13,17 @@ use std::sync::OnceLock;
 use crate::capture::{self, Mode};
 use crate::clock::{self, Pair};
 use crate::log::{self, Level};
-use crate::settings::Settings;
+use crate::settings::{self, Settings};
 use crate::writer::{self, FlushRequest};
 use crate::{exec, hooks, real, signal, sys, thread_end, unwind};
 
 /// What is known from the start on.
 pub(crate) struct Start {
     pub(crate) settings: Settings,
+    /// What is doubtful about the settings.
+    pub(crate) warnings: Vec<String>,
+    /// How many captured programs this process has executed before this one.
+    pub(crate) executed: u64,
     pub(crate) moment: Pair,
     pub(crate) process: u32,
 }
@@ -68,20 +72,20 @@ pub(crate) fn initialise() {
         hooks::look_up_all();
         exec::look_up_all();
         clock::choose();
-        let settings = Settings::from_environment();
+        let (settings, warnings) = settings::from_environment();
         GRABS_BACKTRACES_ON_FREE.store(settings.grab_backtraces_on_free, Ordering::Relaxed);
         log::set_level(settings.log);
-        if settings.log.is_some() {
-            Settings::warn();
-        }
-        unwind::use_stack_cache(settings.use_stack_cache);
+        warnings.iter().for_each(|warning| log::say(Level::Warn, format_args!("{warning}")));
+        unwind::use_stack_cache(settings.use_shadow_stack);
         match real::symbol(real::Scope::Anywhere, c"_dl_find_object") {
             Some(function) => unwind::set_find_object(function),
             None => unwind::note_loaded(),
         }
         thread_end::create_key();
-        let mode = if settings.disabled_by_default { Mode::Idle } else { Mode::Recording };
-        let start = Start { settings, moment: Pair::now(), process: sys::process_id() };
+        let mode = if settings.disable_by_default { Mode::Idle } else { Mode::Recording };
+        let process = sys::process_id();
+        let executed = settings.executed_by(process);
+        let start = Start { settings, warnings, executed, moment: Pair::now(), process };
         if START.set(start).is_ok() {
             capture::open(mode);
         }

@@ -6,38 +6,15 @@ use core::fmt::{self, Write};
 use core::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Mutex;
 
-/// How much a line matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u32)]
-pub(crate) enum Level {
-    Error = 1,
-    Warn,
-    Info,
-    Debug,
-    Trace,
-}
+pub(crate) use crate::settings::Level;
 
-impl Level {
-    /// Reads a level's lower-case name.
-    pub(crate) fn parse(name: &[u8]) -> Option<Self> {
-        match name {
-            b"error" => Some(Self::Error),
-            b"warn" => Some(Self::Warn),
-            b"info" => Some(Self::Info),
-            b"debug" => Some(Self::Debug),
-            b"trace" => Some(Self::Trace),
-            _ => None,
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warn => "warn",
-            Self::Info => "info",
-            Self::Debug => "debug",
-            Self::Trace => "trace",
-        }
+fn name(level: Level) -> &'static str {
+    match level {
+        Level::Error => "error",
+        Level::Warn => "warn",
+        Level::Info => "info",
+        Level::Debug => "debug",
+        Level::Trace => "trace",
     }
 }
 
@@ -63,7 +40,7 @@ pub(crate) fn say(level: Level, message: fmt::Arguments<'_>) {
     }
     if let Ok(mut lines) = LINES.try_lock() {
         let before = lines.len;
-        if writeln!(lines, "bytehound: {}: {message}", level.name()).is_err() {
+        if writeln!(lines, "bytehound: {}: {message}", name(level)).is_err() {
             lines.len = before;
         }
     }

@@ -140,6 +140,44 @@ pub(crate) fn read_file<'a>(path: &CStr, buffer: &'a mut [u8]) -> Result<&'a [u8
     Ok(buffer.get(..read?).unwrap_or_default())
 }
 
+/// Whether a path leads to a regular file: opening another kind may block, or do something.
+pub(crate) fn is_regular_file(path: &CStr) -> bool {
+    // SAFETY: all zeroes is a valid `stat`.
+    let mut status: libc::stat = unsafe { core::mem::zeroed() };
+    let at = libc::AT_FDCWD as isize as usize;
+    // SAFETY: the path ends with a NUL, and the kernel writes into `status` only.
+    let asked = checked(unsafe {
+        let (path, status) = (path.as_ptr().addr(), (&raw mut status).addr());
+        syscall(libc::SYS_newfstatat, [at, path, status, 0, 0, 0])
+    });
+    asked.is_ok() && status.st_mode & libc::S_IFMT == libc::S_IFREG
+}
+
+/// The next entries of an open folder, as `struct linux_dirent64`; 0 bytes at its end.
+pub(crate) fn read_folder(descriptor: Descriptor, buffer: &mut [u8]) -> Result<usize> {
+    // SAFETY: the kernel writes into `buffer` only.
+    checked(unsafe {
+        let memory = buffer.as_mut_ptr().addr();
+        syscall(libc::SYS_getdents64, [descriptor.0 as usize, memory, buffer.len(), 0, 0, 0])
+    })
+}
+
+/// Gives an open file to a user, and to the group of this process.
+pub(crate) fn give_to(descriptor: Descriptor, user: u32) -> Result<()> {
+    // SAFETY: no arguments.
+    let group = unsafe { syscall(libc::SYS_getgid, [0; 6]) } as usize;
+    // SAFETY: changes the file's owner only.
+    checked(unsafe { syscall(libc::SYS_fchown, [descriptor.0 as usize, user as usize, group, 0, 0, 0]) })
+        .map(drop)
+}
+
+/// Gives a file another name, in place of what had it.
+pub(crate) fn rename(from: &CStr, to: &CStr) -> Result<()> {
+    // SAFETY: both paths end with a NUL.
+    checked(unsafe { syscall(libc::SYS_rename, [from.as_ptr().addr(), to.as_ptr().addr(), 0, 0, 0, 0]) })
+        .map(drop)
+}
+
 /// Size of an open file.
 pub(crate) fn file_len(descriptor: Descriptor) -> Result<u64> {
     // SAFETY: seeking moves this descriptor's offset only.

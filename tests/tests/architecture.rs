@@ -4,8 +4,9 @@ use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 use std::path::{Path, PathBuf};
 
 /// The rooms from the ground up: each may use those before it, and no other.
-const ORDER: [&str; 8] = [
+const ORDER: [&str; 9] = [
     "bytehound-format",
+    "bytehound-settings",
     "bytehound-symbols",
     "bytehound-store",
     "bytehound-index",
@@ -17,7 +18,7 @@ const ORDER: [&str; 8] = [
 
 /// Rooms beside the order: what each may use.
 const BESIDE: [(&str, &[&str]); 5] = [
-    ("bytehound-preload", &["bytehound-format"]),
+    ("bytehound-preload", &["bytehound-format", "bytehound-settings"]),
     ("bytehound-webui", &[]),
     ("bytehound-loadtest", &[]),
     ("simulation", &[]),

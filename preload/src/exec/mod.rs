@@ -37,7 +37,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 fn execute(environment: Strings, call: impl FnOnce(Strings) -> Option<c_int>) -> c_int {
     // A child of `fork` or `vfork` has no capture of its own to end, and none to go on with.
     let Some(start) = lifecycle::start_facts_here() else { return call(environment).unwrap_or(-1) };
-    let next = NextEnvironment::prepare(environment, start.process, start.settings.executed + 1);
+    let next = NextEnvironment::prepare(environment, start.process, start.executed + 1);
     let follows = if next.is_some() { "a capture of it goes to a new file" } else { "it is not preloaded" };
     log::say(Level::Info, format_args!("another program is executed: {follows}"));
     lifecycle::sync(PATIENCE);

@@ -5,6 +5,7 @@
 //! nothing of the C library that needs a thread's state.
 
 mod events;
+mod log_output;
 mod merge;
 mod modules;
 mod output;

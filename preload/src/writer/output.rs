@@ -1,11 +1,12 @@
-//! The capture's file and the log.
+//! The capture's file.
 
 use std::ffi::CString;
 
 use bytehound_format::BlockSink;
 
+use crate::lifecycle::Start;
 use crate::log::{self, Level};
-use crate::settings::Placeholders;
+use crate::placeholders::Placeholders;
 use crate::sys::{self, Descriptor, Errno, Open};
 
 /// Where blocks go: a file, or nowhere.
@@ -13,15 +14,17 @@ use crate::sys::{self, Descriptor, Errno, Open};
 pub(super) struct Output(Option<Descriptor>);
 
 impl Output {
-    /// Creates the file of this pattern with this number; an empty pattern asks for none.
-    pub(super) fn create(pattern: &[u8], placeholders: &Placeholders<'_>, number: u64) -> Option<Self> {
+    /// Creates the file that the settings name; an empty pattern asks for none.
+    pub(super) fn create(start: &Start, placeholders: &Placeholders<'_>) -> Option<Self> {
+        let pattern = &start.settings.output;
         if pattern.is_empty() {
             return Some(Self(None));
         }
-        let path = CString::new(placeholders.expand(pattern, number)).ok()?;
+        let path = CString::new(placeholders.expand(pattern, start.executed)).ok()?;
         match sys::open(&path, Open::Create) {
             Ok(file) => {
                 log::say(Level::Info, format_args!("writing to `{}`", path.to_string_lossy()));
+                start.settings.chown_output_to.into_iter().for_each(|user| give_to(file, user));
                 Some(Self(Some(file)))
             }
             Err(Errno(number)) => {
@@ -50,34 +53,13 @@ impl BlockSink for Output {
     }
 }
 
-/// Where log lines go.
-#[derive(Debug)]
-pub(super) struct LogOutput(Option<Descriptor>);
-
-impl LogOutput {
-    /// Opens the log file, or keeps a copy of the standard error while a log is wanted at all.
-    pub(super) fn open(wanted: bool, pattern: Option<&[u8]>, placeholders: &Placeholders<'_>) -> Self {
-        if !wanted {
-            return Self(None);
-        }
-        let file = pattern.and_then(|pattern| {
-            let path = CString::new(placeholders.expand(pattern, 0)).ok()?;
-            sys::open(&path, Open::Append).ok()
-        });
-        Self(file.or_else(|| sys::duplicate(sys::STDERR).ok()))
-    }
-
-    pub(super) fn descriptor(&self) -> Option<Descriptor> {
-        self.0
-    }
-
-    /// Puts out the lines that were left since the last time.
-    pub(super) fn flush(&self) {
-        log::take(|lines| {
-            if let Some(file) = self.0 {
-                // There is nobody to tell that the log itself fails.
-                let _ = sys::write_all(file, lines);
-            }
-        });
+fn give_to(file: Descriptor, user: u32) {
+    if let Err(Errno(number)) = sys::give_to(file, user) {
+        log::say(
+            Level::Warn,
+            format_args!(
+                "cannot give the capture to the user {user} (error {number}): see MEMORY_PROFILER_CHOWN_OUTPUT_TO"
+            ),
+        );
     }
 }

@@ -6,16 +6,17 @@ use bytehound_format::Timestamp;
 
 use super::FlushRequest;
 use super::events::Events;
+use super::log_output::LogOutput;
 use super::merge::{Merge, Source};
 use super::modules::Modules;
-use super::output::{LogOutput, Output};
+use super::output::Output;
 use super::progress::Progress;
 use super::stream::{self, Stream};
 use crate::clock::{Conversion, Pair, Tick};
 use crate::lifecycle::{self, Start};
 use crate::log::{self, Level};
+use crate::placeholders::Placeholders;
 use crate::record::{self, Record};
-use crate::settings::Placeholders;
 use crate::sys::{self, Errno, Result};
 use crate::thread::{self, Thread};
 use crate::{capture, clock, signal};
@@ -70,15 +71,14 @@ impl Session {
             seconds: sys::clock(libc::CLOCK_REALTIME) / 1_000_000_000,
             executable: executable.rsplit(|&byte| byte == b'/').next().unwrap_or_default(),
         };
-        let settings = &start.settings;
-        let log = LogOutput::open(settings.log.is_some(), settings.log_file.as_deref(), &placeholders);
-        let output = Output::create(&settings.output, &placeholders, settings.executed);
+        let mut log = LogOutput::open(start, &placeholders);
+        let output = Output::create(start, &placeholders);
         log.flush();
         let output = output?;
         keep_only(log.descriptor(), output.descriptor());
         let mut stream = Stream::new(output)?;
         let begun = stream.begin(start, executable);
-        let modules = Modules::new(settings.write_binaries);
+        let modules = Modules::new(start.settings.write_binaries_to_output);
         let mut session = Self {
             events: Events::new(stream, Conversion::new(start.moment), modules),
             log,
@@ -198,7 +198,7 @@ impl Session {
     }
 
     /// Ends recording, once and for all, if there was an error.
-    fn check(&self, result: Result<()>) -> bool {
+    fn check(&mut self, result: Result<()>) -> bool {
         if let Err(errno @ Errno(number)) = result {
             let reason = stream::reason(errno);
             log::say(Level::Error, format_args!("the capture ends here: {reason} (error {number})"));

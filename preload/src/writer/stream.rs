@@ -1,5 +1,6 @@
 //! The stream of events: what its start says, and whole files in it.
 
+use core::ops::ControlFlow;
 use std::ffi::CString;
 
 use bytehound_format::limits::BLOCK_LEN;
@@ -8,6 +9,7 @@ use bytehound_format::{BLOCK_SCRATCH_LEN, BlockWriter, DataId, Event, HeaderBody
 use super::output::Output;
 use crate::arch;
 use crate::clock::Pair;
+use crate::glob;
 use crate::lifecycle::Start;
 use crate::memory::zeroed;
 use crate::sys::{self, Errno, Open, Result};
@@ -73,10 +75,26 @@ impl Stream {
         if let Ok(contents) = sys::read_file(c"/proc/uptime", &mut uptime) {
             self.file(timestamp, "/proc/uptime", contents)?;
         }
-        match &start.settings.labels {
-            Some(labels) => self.file(timestamp, "bytehound/labels", labels),
-            None => Ok(()),
+        if let Some(labels) = &start.settings.labels {
+            self.file(timestamp, "bytehound/labels", &labels.0)?;
         }
+        if !start.warnings.is_empty() {
+            self.file(timestamp, "bytehound/warnings", start.warnings.join("\n").as_bytes())?;
+        }
+        self.included_files(start, timestamp)
+    }
+
+    /// Adds the files that the settings name.
+    fn included_files(&mut self, start: &Start, timestamp: Timestamp) -> Result<()> {
+        let Some(pattern) = &start.settings.include_file else { return Ok(()) };
+        let added = glob::for_each_file(pattern, &mut |path| {
+            let path = String::from_utf8_lossy(path);
+            match self.file_from_disk(timestamp, &path) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(error) => ControlFlow::Break(error),
+            }
+        });
+        added.break_value().map_or(Ok(()), Err)
     }
 
     /// Adds a file that is in memory.
