@@ -12,6 +12,7 @@ pub(crate) enum Stop {
 }
 
 /// A position in the bytes of one event.
+#[derive(Debug)]
 pub(crate) struct Cursor<'a> {
     bytes: &'a [u8],
     at: usize,

@@ -1,5 +1,6 @@
 //! Bytes to events, without copying.
 
+use crate::carrier;
 use crate::cursor::{Cursor, Stop};
 use crate::event::Event;
 use crate::field::Field;
@@ -38,7 +39,7 @@ pub enum Outcome<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Malformed {
-    /// The tag is none of the 28.
+    /// The tag is none that this version of the container has.
     #[error("there is no event with tag {tag}")]
     UnknownTag {
         /// The tag.
@@ -58,7 +59,7 @@ pub enum Malformed {
     },
 }
 
-/// Decodes the event at the start of `bytes`.
+/// Decodes the event at the start of `bytes`, which are a stream of 0.11.
 ///
 /// File contents of more than `contents_limit` bytes are not waited for: see [`Outcome::Oversized`].
 #[inline]
@@ -85,6 +86,22 @@ const FREE_EX: u32 = EventKind::FreeEx.tag();
 
 #[inline(never)]
 fn decode_other(tag: u32, cursor: Cursor<'_>) -> Outcome<'_> {
+    match EventKind::from_tag(tag).filter(|kind| kind.is_in_0_11()) {
+        Some(EventKind::File64) => match decode_fields(EventKind::File64, cursor) {
+            Outcome::Event { event, used } => Outcome::Event { event: carrier::unpack(event), used },
+            other => other,
+        },
+        Some(kind) => decode_fields(kind, cursor),
+        None => Outcome::Malformed(Malformed::UnknownTag { tag }),
+    }
+}
+
+/// As [`decode`], for bytes that may hold the events that only version 2 has.
+pub(crate) fn decode_rare(bytes: &[u8], contents_limit: u64) -> Outcome<'_> {
+    let mut cursor = Cursor::new(bytes, contents_limit);
+    let Ok(tag) = u32::take(&mut cursor) else {
+        return Outcome::Incomplete { needed: size_of::<u32>() };
+    };
     match EventKind::from_tag(tag) {
         Some(kind) => decode_fields(kind, cursor),
         None => Outcome::Malformed(Malformed::UnknownTag { tag }),

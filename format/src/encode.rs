@@ -1,5 +1,6 @@
 //! Events to bytes. Nothing here allocates or panics: it runs inside other people's programs.
 
+use crate::carrier;
 use crate::event::{AllocBody, AllocationId, Event, Timestamp};
 use crate::field::Field;
 use crate::kind::EventKind;
@@ -14,16 +15,19 @@ pub const REALLOC_EX_LEN: usize = 80;
 pub const FREE_EX_LEN: usize = 48;
 
 impl Event<'_> {
-    /// Which of the 28 events this is.
+    /// Which of the events this is.
     pub fn kind(&self) -> EventKind {
         layout::kind(self)
     }
 
-    /// Appends the event to `out`. A list that is too long for its 32-bit length field is cut there.
+    /// Appends the event to `out`, as a stream of 0.11 has it. A list that is too long for its 32-bit length field is
+    /// cut there. What 0.11 does not know is put into an embedded file: see [`crate::CARRIER_PATH`].
     #[inline]
     pub fn encode(&self, out: &mut impl Output) {
-        self.kind().tag().put(out);
-        layout::put_fields(self, out);
+        match self.kind().is_in_0_11() {
+            true => carrier::put_bare(self, out),
+            false => carrier::put(self, out),
+        }
     }
 
     /// How many bytes [`Event::encode`] appends.

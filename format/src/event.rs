@@ -1,8 +1,11 @@
-//! The 28 events of the stream. Integers are little endian whatever machine was profiled.
+//! The events of the stream: the 28 of 0.11, and those that only version 2 has. Integers are little endian whatever
+//! machine was profiled.
 //!
 //! Events borrow their text and bytes from the buffer they were decoded from.
 
 use std::borrow::Cow;
+
+use crate::end_cause::EndCause;
 
 /// Microseconds of the target's monotonic clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -342,6 +345,45 @@ pub enum Event<'a> {
         file_descriptor: u32,
         offset: u64,
         source: RegionSource,
+    },
+    /// A thread has this name from here on.
+    ThreadName {
+        timestamp: Timestamp,
+        thread: u32,
+        name: Cow<'a, str>,
+    },
+    /// A module was mapped.
+    Module {
+        timestamp: Timestamp,
+        generation: u32,
+        address: u64,
+        length: u64,
+        load_bias: u64,
+        build_id: Cow<'a, [u8]>,
+        path: Cow<'a, str>,
+    },
+    /// A setting of the capture.
+    Setting {
+        key: Cow<'a, str>,
+        value: Cow<'a, str>,
+    },
+    /// A label of the capture.
+    Label {
+        key: Cow<'a, str>,
+        value: Cow<'a, str>,
+    },
+    /// The capture library warned of something.
+    Warning {
+        message: Cow<'a, str>,
+    },
+    /// So many events could not be kept, from the start on.
+    Dropped {
+        events: u64,
+    },
+    /// The capture ends here.
+    End {
+        timestamp: Timestamp,
+        cause: EndCause,
     },
 }
 

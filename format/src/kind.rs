@@ -1,6 +1,6 @@
-//! The tags of the 28 events.
+//! The tags of the events.
 
-/// Which of the 28 events one is. Its number is the tag that starts the event in the stream.
+/// Which of the events one is. Its number is the tag that starts the event in the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u32)]
 #[expect(missing_docs, reason = "named as the variants of `Event`; see docs/format.md")]
@@ -33,11 +33,18 @@ pub enum EventKind {
     RemoveRegion,
     UpdateRegionUsage,
     MemoryMapEx,
+    ThreadName,
+    Module,
+    Setting,
+    Label,
+    Warning,
+    Dropped,
+    End,
 }
 
 impl EventKind {
     /// All kinds, each at the index of its tag.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 35] = [
         Self::Header,
         Self::Alloc,
         Self::Realloc,
@@ -66,6 +73,13 @@ impl EventKind {
         Self::RemoveRegion,
         Self::UpdateRegionUsage,
         Self::MemoryMapEx,
+        Self::ThreadName,
+        Self::Module,
+        Self::Setting,
+        Self::Label,
+        Self::Warning,
+        Self::Dropped,
+        Self::End,
     ];
 
     /// The number that starts an event of this kind.
@@ -73,7 +87,13 @@ impl EventKind {
         self as u32
     }
 
-    /// The kind with this tag; none for a tag that 0.11 does not know.
+    /// Whether 0.11 knows events of this kind. Others stand in a stream of 0.11 only inside a file of the name
+    /// [`crate::CARRIER_PATH`].
+    pub const fn is_in_0_11(self) -> bool {
+        self as u32 <= Self::MemoryMapEx as u32
+    }
+
+    /// The kind with this tag.
     pub fn from_tag(tag: u32) -> Option<Self> {
         Self::ALL.get(usize::try_from(tag).ok()?).copied()
     }

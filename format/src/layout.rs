@@ -87,4 +87,14 @@ layout! {
         map_id: varint, address: plain, requested_address: varint, requested_length: varint,
         mmap_protection: plain, mmap_flags: plain, file_descriptor: plain, offset: varint, source: plain,
     }
+    ThreadName { timestamp: plain, thread: plain, name: text }
+    Module {
+        timestamp: plain, generation: plain, address: plain, length: varint, load_bias: plain, build_id: bytes,
+        path: text,
+    }
+    Setting { key: text, value: text }
+    Label { key: text, value: text }
+    Warning { message: text }
+    Dropped { events: plain }
+    End { timestamp: plain, cause: plain }
 }

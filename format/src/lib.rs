@@ -38,9 +38,11 @@
 
 mod block;
 mod block_writer;
+mod carrier;
 mod cursor;
 mod decode;
 mod encode;
+mod end_cause;
 mod ending;
 mod event;
 mod field;
@@ -59,10 +61,12 @@ mod writer;
 
 pub use block::BlockDefect;
 pub use block_writer::{BLOCK_SCRATCH_LEN, BlockSink, BlockWriter};
+pub use carrier::CARRIER_PATH;
 pub use decode::{Malformed, Outcome, decode};
 pub use encode::{
     ALLOC_EX_LEN, FREE_EX_LEN, REALLOC_EX_LEN, encode_alloc_ex, encode_free_ex, encode_realloc_ex,
 };
+pub use end_cause::EndCause;
 pub use ending::{Cut, Defect, Ending, Place};
 pub use event::*;
 pub use kind::EventKind;
