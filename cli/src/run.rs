@@ -7,7 +7,7 @@ mod signals;
 use crate::arguments::RunArguments;
 use anyhow::{Context, Result, ensure};
 use bytehound_settings::Settings;
-use captures::Pattern;
+use captures::{Pattern, Processes};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStringExt;
@@ -25,11 +25,12 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<u8> {
     if !arguments.labels.is_empty() {
         command.env("MEMORY_PROFILER_LABELS", label_lines(&arguments.labels));
     }
-    warn_about_settings(&command);
+    let settings = settings(&command);
     let started = SystemTime::now();
     let (pid, status) =
         signals::run(&mut command).with_context(|| format!("cannot run `{}`", program.to_string_lossy()))?;
-    report(&Pattern::new(&pattern, pid), started);
+    let processes = if settings.track_child_processes { Processes::All } else { Processes::One(pid) };
+    report(&Pattern::new(&pattern, processes), started);
     signals::end_like(status)
 }
 
@@ -61,18 +62,20 @@ fn output_pattern(told: Option<PathBuf>) -> Result<PathBuf> {
     Ok(std::env::current_dir()?.join(told.unwrap_or_else(default)))
 }
 
-/// Says which variables of the program's environment look like settings but do not do what they seem to.
-fn warn_about_settings(command: &Command) {
+/// The settings that the program will find; says what is doubtful about them.
+fn settings(command: &Command) -> Settings {
     let changed: BTreeMap<_, _> = command.get_envs().collect();
     let inherited = std::env::vars_os().filter(|(name, _)| !changed.contains_key(name.as_os_str()));
-    let set = changed.iter().filter_map(|(name, value)| Some((name.into(), value.as_ref()?.into())));
-    let entries: Vec<_> = inherited
-        .chain(set)
-        .map(|(name, value): (OsString, OsString)| [name, value].join(OsStr::new("=")))
-        .collect();
-    for warning in bytehound_settings::warnings(entries.iter().map(|entry| entry.as_encoded_bytes())) {
+    let set = changed.iter().filter_map(|(name, value)| Some(((*name).to_owned(), (*value)?.to_owned())));
+    let entries: Vec<_> =
+        inherited.chain(set).map(|(name, value)| [name, value].join(OsStr::new("="))).collect();
+    let entries = || entries.iter().map(|entry| entry.as_encoded_bytes());
+    for warning in bytehound_settings::warnings(entries()) {
         eprintln!("bytehound: warning: {warning}");
     }
+    let mut settings = Settings::default();
+    entries().for_each(|entry| settings.apply(entry));
+    settings
 }
 
 /// Our library first, then whatever was to be preloaded anyway.

@@ -137,6 +137,21 @@ pub(crate) fn look_up_all() {
     });
 }
 
+/// Has the program's `malloc` give zeroed memory, as its `calloc` does.
+pub(crate) fn zero_memory() {
+    unsafe extern "C" fn zeroed(size: usize) -> Block {
+        type Function = unsafe extern "C" fn(usize, usize) -> Block;
+        behind::calloc.address().map_or(null_mut(), |address| {
+            // SAFETY: the function of this name has this type in every C library.
+            let real = unsafe { core::mem::transmute::<usize, Function>(address) };
+            // SAFETY: asks for a block.
+            unsafe { real(1, size) }
+        })
+    }
+    let zeroed: unsafe extern "C" fn(usize) -> Block = zeroed;
+    behind::malloc.replace(zeroed as usize);
+}
+
 /// What a hook does. `call` makes the program's call; it gives nothing while the function behind the hook is
 /// not known: then `dlsym` itself is calling, or the C library has no such function.
 mod on {

@@ -76,6 +76,9 @@ pub(crate) fn initialise() {
         GRABS_BACKTRACES_ON_FREE.store(settings.grab_backtraces_on_free, Ordering::Relaxed);
         log::set_level(settings.log);
         warnings.iter().for_each(|warning| log::say(Level::Warn, format_args!("{warning}")));
+        if settings.zero_memory {
+            hooks::zero_memory();
+        }
         unwind::use_stack_cache(settings.use_shadow_stack);
         match real::symbol(real::Scope::Anywhere, c"_dl_find_object") {
             Some(function) => unwind::set_find_object(function),

@@ -30,6 +30,11 @@ impl Real {
         }
     }
 
+    /// Has another function serve in place of the program's.
+    pub(crate) fn replace(&self, address: usize) {
+        self.address.store(address, Ordering::Relaxed);
+    }
+
     /// Whether not every C library has the function. A lookup that fails allocates, in the program's heap.
     pub(crate) fn is_rare(&self) -> bool {
         self.name.to_bytes().ends_with(b"_sized")

@@ -7,7 +7,16 @@ use std::time::{Duration, SystemTime};
 /// Clocks of file systems are coarse: a file may look this much older than it is.
 const CLOCK_SLACK: Duration = Duration::from_secs(2);
 
-/// An output pattern, with the process id known.
+/// Whose captures are looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Processes {
+    /// The one with this id.
+    One(u32),
+    /// It may have started others.
+    All,
+}
+
+/// An output pattern, with what is known of its placeholders.
 pub(crate) struct Pattern {
     folder: PathBuf,
     pieces: Vec<Piece>,
@@ -21,10 +30,10 @@ enum Piece {
 }
 
 impl Pattern {
-    /// The pattern as a process with this id fills it.
-    pub(crate) fn new(pattern: &Path, pid: u32) -> Self {
+    /// The pattern as these processes fill it.
+    pub(crate) fn new(pattern: &Path, processes: Processes) -> Self {
         let folder = pattern.parent().unwrap_or(Path::new(".")).to_path_buf();
-        Self { folder, pieces: pieces(file_name(pattern).as_encoded_bytes(), pid) }
+        Self { folder, pieces: pieces(file_name(pattern).as_encoded_bytes(), processes) }
     }
 
     /// Files that match and that were written since; with their sizes, by name.
@@ -57,9 +66,9 @@ fn without_number(name: &[u8]) -> Option<Vec<u8>> {
     (digits > 0).then(|| [stem, extension].concat())
 }
 
-/// `%p` is known; `%t` and `%n` are numbers; `%e` is anything, since what runs may execute something else; `%%` is a
+/// `%p` may be known; `%t` and `%n` are numbers; `%e` is anything, since what runs may execute something else; `%%` is a
 /// percent sign, and any other placeholder vanishes.
-fn pieces(pattern: &[u8], pid: u32) -> Vec<Piece> {
+fn pieces(pattern: &[u8], processes: Processes) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut text = Vec::new();
     let mut bytes = pattern.iter();
@@ -67,10 +76,13 @@ fn pieces(pattern: &[u8], pid: u32) -> Vec<Piece> {
         let piece = match (byte, if byte == b'%' { bytes.next() } else { None }) {
             (b'%', Some(b't' | b'n')) => Piece::Digits,
             (b'%', Some(b'e')) => Piece::Anything,
-            (b'%', Some(b'p')) => {
-                text.extend(pid.to_string().bytes());
-                continue;
-            }
+            (b'%', Some(b'p')) => match processes {
+                Processes::All => Piece::Digits,
+                Processes::One(pid) => {
+                    text.extend(pid.to_string().bytes());
+                    continue;
+                }
+            },
             (b'%', Some(b'%')) | (b'%', None) => {
                 text.push(b'%');
                 continue;
@@ -105,8 +117,10 @@ fn matches(name: &[u8], pieces: &[Piece]) -> bool {
 mod tests {
     use super::*;
 
+    const ONE: Processes = Processes::One(42);
+
     fn fits(pattern: &str, name: &str) -> bool {
-        matches(name.as_bytes(), &pieces(pattern.as_bytes(), 42))
+        matches(name.as_bytes(), &pieces(pattern.as_bytes(), ONE))
     }
 
     #[test]
@@ -121,7 +135,7 @@ mod tests {
 
     #[test]
     fn programs_executed_later_have_numbers() {
-        let pattern = Pattern::new(Path::new("runs/a_%p.dat"), 42);
+        let pattern = Pattern::new(Path::new("runs/a_%p.dat"), ONE);
         assert!(
             ["a_42.dat", "a_42-1.dat", "a_42-17.dat"].iter().all(|name| pattern.is_made_of(name.as_bytes()))
         );
@@ -130,7 +144,7 @@ mod tests {
                 .iter()
                 .any(|name| pattern.is_made_of(name.as_bytes()))
         );
-        assert!(Pattern::new(Path::new("capture"), 42).is_made_of(b"capture-2"));
+        assert!(Pattern::new(Path::new("capture"), ONE).is_made_of(b"capture-2"));
     }
 
     #[test]
@@ -138,9 +152,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("a_42.dat"), "1234").unwrap();
         std::fs::write(folder.path().join("a_43.dat"), "").unwrap();
-        let pattern = Pattern::new(&folder.path().join("a_%p.dat"), 42);
+        let find =
+            |processes, since| Pattern::new(&folder.path().join("a_%p.dat"), processes).find_since(since);
         let now = SystemTime::now();
-        assert_eq!(pattern.find_since(now), [(folder.path().join("a_42.dat"), 4)]);
-        assert_eq!(pattern.find_since(now + Duration::from_secs(3600)), []);
+        assert_eq!(find(ONE, now), [(folder.path().join("a_42.dat"), 4)]);
+        assert_eq!(find(Processes::All, now).len(), 2);
+        assert_eq!(find(ONE, now + Duration::from_secs(3600)), []);
     }
 }

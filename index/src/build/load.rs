@@ -24,6 +24,8 @@ use crate::layout::MalloptRecord;
 const MAPS_PATH: &str = "/proc/self/maps";
 /// An embedded file of `key=value` lines.
 const LABELS_PATH: &str = "bytehound/labels";
+/// An embedded file of sentences, a line each: what the capture library found odd about its settings.
+const WARNINGS_PATH: &str = "bytehound/warnings";
 /// More and longer labels than that say nothing any more.
 const LABELS_MAX: usize = 48;
 const LABEL_LEN_MAX: usize = 256;
@@ -294,6 +296,9 @@ impl<'a> Loader<'a> {
             self.modules.set_maps(&String::from_utf8_lossy(contents));
         } else if path == LABELS_PATH {
             self.labels = labels_of(&String::from_utf8_lossy(contents));
+        } else if path == WARNINGS_PATH {
+            let warnings = String::from_utf8_lossy(contents);
+            warnings.lines().for_each(|line| self.defects.note(&format!("when it was captured: {line}")));
         } else if contents.starts_with(ELF_MAGIC) {
             self.modules.add_binary(path, contents, self.store, &mut self.defects)?;
         }

@@ -270,6 +270,14 @@ fn labels_of_the_capture_join_those_of_the_upload() {
 }
 
 #[test]
+fn warnings_about_settings_are_passed_on() {
+    let built = built(|capture| {
+        capture.file("bytehound/warnings", b"`MEMORY_PROFILER_OUPUT` is no setting");
+    });
+    assert_eq!(built.manifest.defects, ["when it was captured: `MEMORY_PROFILER_OUPUT` is no setting"]);
+}
+
+#[test]
 fn equal_stacks_are_one_backtrace_and_addresses_are_of_the_call() {
     let built = built(|capture| {
         capture.backtrace(3, &[0x11, 0x21]);

@@ -37,7 +37,9 @@ impl LogOutput {
         let Ok(file) = sys::open(&path, Open::Append) else { return standard() };
         let len_max = start.settings.logfile_rotate_when_bigger_than.filter(|&len| len != 0);
         let len = sys::file_len(file).unwrap_or(0);
-        let rotation = len_max.map(|len_max| Rotation { path, len_max, len, full: "initial" });
+        // The first full file of a process may be of a program that it executed before this one.
+        let full = if start.executed == 0 { "initial" } else { "old" };
+        let rotation = len_max.map(|len_max| Rotation { path, len_max, len, full });
         Self { descriptor: Some(file), rotation }
     }
 

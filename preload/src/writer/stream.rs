@@ -12,10 +12,12 @@ use crate::clock::Pair;
 use crate::glob;
 use crate::lifecycle::Start;
 use crate::memory::zeroed;
-use crate::sys::{self, Errno, Open, Result};
+use crate::sys::{self, Descriptor, Errno, Open, Result};
 
 /// Pieces in which files are copied.
 const PIECE: usize = 64 * 1024;
+/// So much is kept of a file that does not say how long it is.
+const SHORT_LEN_MAX: usize = 1 << 20;
 /// Longest command line that is kept.
 const COMMAND_LEN_MAX: usize = 128 * 1024;
 /// Tag of `File64` in the stream.
@@ -107,11 +109,18 @@ impl Stream {
         let Ok(name) = CString::new(path) else { return Ok(()) };
         let Ok(file) = sys::open(&name, Open::Read) else { return Ok(()) };
         let result = match sys::file_len(file) {
+            // Files of the kernel do not say how long they are.
+            Ok(0) | Err(_) => self.short_file(timestamp, path, file),
             Ok(len) => self.copy(timestamp, path, len, |piece| sys::read_full(file, piece)),
-            Err(_) => Ok(()),
         };
         sys::close(file);
         result
+    }
+
+    fn short_file(&mut self, timestamp: Timestamp, path: &str, file: Descriptor) -> Result<()> {
+        let mut contents = zeroed(SHORT_LEN_MAX).unwrap_or_default();
+        let len = sys::read_full(file, &mut contents).unwrap_or(0);
+        self.file(timestamp, path, contents.get(..len).unwrap_or_default())
     }
 
     fn copy(
