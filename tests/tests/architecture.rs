@@ -4,8 +4,9 @@ use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 use std::path::{Path, PathBuf};
 
 /// The rooms from the ground up: each may use those before it, and no other.
-const ORDER: [&str; 9] = [
+const ORDER: [&str; 10] = [
     "bytehound-format",
+    "bytehound-rings",
     "bytehound-settings",
     "bytehound-symbols",
     "bytehound-store",
@@ -18,7 +19,7 @@ const ORDER: [&str; 9] = [
 
 /// Rooms beside the order: what each may use.
 const BESIDE: [(&str, &[&str]); 5] = [
-    ("bytehound-preload", &["bytehound-format", "bytehound-settings"]),
+    ("bytehound-preload", &["bytehound-format", "bytehound-rings", "bytehound-settings"]),
     ("bytehound-webui", &[]),
     ("bytehound-loadtest", &[]),
     ("simulation", &[]),

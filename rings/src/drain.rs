@@ -1,0 +1,200 @@
+//! The writer's side: in rounds, it takes out of the rings what is there, and says up to when nothing is missing.
+
+use core::sync::atomic::AtomicU32;
+
+use bytehound_format::v2::Caller;
+use bytehound_format::v2::batch::{Node, State};
+
+use crate::commit::Commit;
+use crate::feed::Feed;
+use crate::region::Region;
+use crate::thread::Thread;
+use crate::tick::Tick;
+
+/// Where the contents of the rings go.
+pub trait Sink {
+    /// What can go wrong with it.
+    type Error;
+
+    /// Takes nodes with consecutive numbers from `first` on; events refer only to nodes that came before them.
+    fn stacks(
+        &mut self,
+        first: Node,
+        nodes: &mut dyn Iterator<Item = (Caller, u64)>,
+    ) -> Result<(), Self::Error>;
+
+    /// Takes a batch of the ring `ring`: the bytes in two parts, one after the other, and the state before them.
+    fn batch(&mut self, ring: u32, state: &State, bytes: [&[u8]; 2]) -> Result<(), Self::Error>;
+
+    /// Learns that a round ends after which nothing before some tick is missing.
+    fn complete(&mut self, round: &Round) -> Result<(), Self::Error>;
+}
+
+/// How much a round takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// What fills a good part of a ring.
+    Full,
+    /// All that is there.
+    All,
+    /// All, and no thread will add anything.
+    Last,
+}
+
+/// What a round that took everything says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Round {
+    /// All events of earlier ticks were taken.
+    pub before: Tick,
+    /// Whatever comes later belongs behind everything that was taken.
+    pub is_settled: bool,
+    /// Events that could not be kept, from the start on.
+    pub lost: u64,
+}
+
+/// Takes out of the rings of a region what threads put in.
+pub struct Drain<'a> {
+    region: &'a Region,
+    feeds: Vec<Feed<'a>>,
+    /// The newest record in `feeds`: in the list of all, newer ones stand before it.
+    newest: u32,
+    /// Before this moment all threads of then are in `feeds`.
+    looked: Tick,
+    /// Nodes from here on were not given to a sink.
+    next_node: Node,
+    /// Nodes before `next_node` that were not whole yet.
+    holes: Vec<Node>,
+    /// Bytes taken since the last round that took everything.
+    unmarked: u64,
+}
+
+impl<'a> Drain<'a> {
+    /// Goes on where the last commit in the region ends.
+    pub fn new(region: &'a Region) -> Self {
+        let (_, next_node) = region.commits.last();
+        Self {
+            region,
+            feeds: Vec::with_capacity(64),
+            newest: 0,
+            looked: Tick(0),
+            next_node,
+            holes: Vec::new(),
+            unmarked: 0,
+        }
+    }
+
+    /// What the last commit says.
+    pub fn committed(&self) -> Commit {
+        self.region.commits.last().0
+    }
+
+    /// Bytes that were taken since a round said what is complete.
+    pub fn unmarked(&self) -> u64 {
+        self.unmarked
+    }
+
+    /// Takes what is there at `now` and gives it to `sink`; unless it took only full rings, says what is complete.
+    ///
+    /// What was taken is given back to the producers by [`Drain::commit`].
+    pub fn round<S: Sink>(&mut self, now: Tick, extent: Extent, sink: &mut S) -> Result<(), S::Error> {
+        let round = self.look(now, extent);
+        // After the rings were cut, so that the nodes of all events are among them.
+        self.give_stacks(sink)?;
+        for feed in &self.feeds {
+            if let Some((state, bytes)) = feed.taken() {
+                self.unmarked += bytes.iter().map(|part| part.len() as u64).sum::<u64>();
+                sink.batch(feed.thread.number(), state, bytes)?;
+            }
+        }
+        if extent == Extent::Full {
+            return Ok(());
+        }
+        self.unmarked = 0;
+        sink.complete(&round)
+    }
+
+    /// Notes that the file holds what was taken, and gives it back to the producers.
+    pub fn commit(&mut self, commit: Commit) {
+        let epoch = self.region.commits.epoch() + 1;
+        self.feeds.iter().for_each(|feed| feed.set_mark(epoch));
+        let nodes = self.holes.iter().copied().min().unwrap_or(self.next_node);
+        self.region.commits.add(commit, nodes);
+        self.feeds.iter_mut().for_each(Feed::release);
+    }
+
+    /// Calls `wake` for every thread that waits for room and has it now.
+    pub fn offer_room(&self, wake: impl Fn(&AtomicU32)) {
+        let waiting = self.feeds.iter().map(|feed| feed.thread).filter(|thread| thread.takes_offer());
+        waiting.for_each(|thread| wake(thread.room_wanted()));
+    }
+
+    /// Cuts the rings, and finds out up to when they are complete.
+    fn look(&mut self, now: Tick, extent: Extent) -> Round {
+        // A single thread's ring is in order by itself. Another one's events of the same time can't be missing:
+        // its record would be in the list before its first stamp, and the list is read after the ring's head.
+        let known = self.feeds.len();
+        if known == 1 {
+            self.feeds.iter_mut().for_each(|feed| feed.cut(extent));
+        }
+        self.find_new();
+        let alone = known == 1 && self.feeds.len() == 1;
+        let complete = |feed: &mut Feed<'_>| {
+            let complete = feed.look(now);
+            // What was added until the sequence was read belongs to the past that is complete.
+            if !alone {
+                feed.cut(extent);
+            }
+            complete
+        };
+        let complete = self.feeds.iter_mut().map(complete).min().unwrap_or(now);
+        let before = if extent == Extent::Last { Tick(u64::MAX) } else { complete };
+        self.looked = now;
+        Round { before, is_settled: alone || extent == Extent::Last, lost: self.lost() }
+    }
+
+    fn find_new(&mut self) {
+        let Some(newest) = Thread::newest(self.region) else { return };
+        let epoch = self.region.commits.epoch();
+        // From the same newest record on, so that none is missed between two looks at the list.
+        for thread in newest.and_older(self.region).take_while(|thread| thread.number() > self.newest) {
+            self.feeds.push(Feed::new(thread, self.looked, epoch));
+        }
+        self.newest = newest.number();
+    }
+
+    /// Events that could not be kept, from the start on.
+    pub fn lost(&self) -> u64 {
+        self.region.lost() + self.feeds.iter().map(|feed| feed.thread.lost()).sum::<u64>()
+    }
+
+    fn give_stacks<S: Sink>(&mut self, sink: &mut S) -> Result<(), S::Error> {
+        let (region, stacks) = (self.region, self.region.stacks());
+        let holes = core::mem::take(&mut self.holes);
+        for node in holes {
+            match stacks.get(region, node) {
+                Some(whole) => sink.stacks(node, &mut core::iter::once(whole))?,
+                None => self.holes.push(node),
+            }
+        }
+        let end = stacks.next();
+        while self.next_node < end {
+            let first = self.next_node;
+            let numbers = first.0..end.0;
+            let mut taken = 0;
+            let mut nodes =
+                numbers.map_while(|number| stacks.get(region, Node(number))).inspect(|_| taken += 1);
+            let mut nodes = nodes.by_ref().peekable();
+            if nodes.peek().is_some() {
+                sink.stacks(first, &mut nodes)?;
+            }
+            drop(nodes);
+            self.next_node = Node(first.0 + taken);
+            if self.next_node < end {
+                // A thread is just adding it.
+                self.holes.push(self.next_node);
+                self.next_node.0 += 1;
+            }
+        }
+        Ok(())
+    }
+}
