@@ -48,7 +48,7 @@ pub struct Symcache<'a> {
 /// One function at an address: the physical one, or one that was inlined into the next frame.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SymbolFrame<'a> {
-    /// The name as the linker knows it; see [`demangle`](crate::demangle::demangle).
+    /// The name as the linker knows it, of the whole function where it is in two pieces; see [`demangle`](crate::demangle::demangle).
     pub raw_function: &'a str,
     /// The full path of the source file, if known.
     pub source: Option<Cow<'a, str>>,
@@ -86,7 +86,7 @@ impl<'a> Symcache<'a> {
 }
 
 fn frame<'a>(location: &SourceLocation<'a, '_>) -> Option<SymbolFrame<'a>> {
-    let raw_function = location.function().name();
+    let raw_function = whole_function(location.function().name());
     let source = location.file().map(|file| file.full_path()).filter(|path| !path.is_empty());
     let line = Some(location.line()).filter(|&line| line != 0 && source.is_some());
     // Damaged bytes and anonymous debug entries have no name; a frame without one says nothing.
@@ -98,6 +98,14 @@ fn frame<'a>(location: &SourceLocation<'a, '_>) -> Option<SymbolFrame<'a>> {
         column: None,
         is_inline: true,
     })
+}
+
+/// A compiler may put the unlikely half of a function elsewhere, as `name.cold`. It belongs to the function all the
+/// same; and where it lies in front, its name is given to both halves.
+fn whole_function(name: &str) -> &str {
+    let numbered = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    let unnumbered = numbered.strip_suffix('.').filter(|_| numbered.len() < name.len()).unwrap_or(name);
+    unnumbered.strip_suffix(".cold").unwrap_or(name)
 }
 
 /// Puts our header before the bytes of `symbolic`.

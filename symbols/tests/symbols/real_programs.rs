@@ -106,6 +106,18 @@ fn inlined_functions_of_a_program_at_a_fixed_address_have_their_lines() {
 }
 
 #[test]
+fn a_function_whose_unlikely_half_lies_elsewhere_keeps_its_name() {
+    let with_an_unlikely_half = C_PROGRAM.replace("report();", "report(); if (getpid() < 2) abort();");
+    let source = format!("#include <stdlib.h>\n#include <unistd.h>\n#line 1\n{with_an_unlikely_half}");
+    let program = compiled::c(&source, &["-O2", "-g"]);
+    assert!(
+        program.bytes().windows(10).any(|name| name == b"outer.cold"),
+        "the compiler left it in one piece"
+    );
+    frames_at_the_report(&program, &c_frames());
+}
+
+#[test]
 fn compressed_debug_sections_are_read() {
     frames_at_the_report(&compiled::c(C_PROGRAM, &["-g", "-O2", "-gz=zlib"]), &c_frames());
 }
