@@ -5,12 +5,16 @@
 
 mod built;
 mod captured;
+mod counted;
+mod preloaded;
 mod program;
 mod server;
 mod sites;
 
 pub use built::{bytehound, golden, library, loadtest, root, scripts, simulation};
 pub use captured::{Capture, allocations_of};
+pub use counted::{Run, check};
+pub use preloaded::preloaded;
 pub use program::{Ended, compile, compile_as, run};
 pub use server::Server;
 pub use sites::{Site, Sites, allocations_at, functions_of, index, sites_in};

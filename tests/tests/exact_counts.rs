@@ -1,67 +1,10 @@
 //! Programs that count what they allocate at each call site: under capture they do what they do without it, and the
 //! capture has exactly what they counted.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use bytehound_format::{Event, Reader};
-use bytehound_index::Profile;
-use bytehound_tests::{
-    Capture, Ended, Sites, allocations_at, compile, compile_as, functions_of, index, run, sites_in,
-};
+use bytehound_tests::{Ended, Run, allocations_at, check, functions_of, index, sites_in};
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::Arc;
-use tempfile::{TempDir, tempdir};
-
-/// A program's run under capture, which went as it goes without.
-struct Run {
-    /// The command.
-    what: String,
-    folder: TempDir,
-    capture: Capture,
-    told: Sites,
-}
-
-impl Run {
-    fn of(source: &str, arguments: &[&str]) -> Result<Self> {
-        let folder = tempdir()?;
-        let program = compile(source, folder.path())?;
-        Self::of_program(folder, &program, arguments)
-    }
-
-    fn of_program(folder: TempDir, program: &Path, arguments: &[&str]) -> Result<Self> {
-        let plain = run(Command::new(program).args(arguments).current_dir(folder.path()))?;
-        let program = program.to_str().context("the path is no text")?;
-        let words: Vec<_> = std::iter::once(program).chain(arguments.iter().copied()).collect();
-        let capture = Capture::of(folder.path(), "program", &words)?;
-        let what = words.join(" ");
-        assert_eq!(without_our_words(&capture.ended), plain, "{what}");
-        let told = plain.sites();
-        ensure!(!told.is_empty(), "`{what}` told of no call site: {}", plain.stdout);
-        Ok(Self { what, folder, capture, told })
-    }
-
-    fn profile(&self) -> Result<Arc<Profile>> {
-        index(&self.capture.path)
-    }
-}
-
-/// What the program itself said, without what `bytehound run` adds to its standard error.
-fn without_our_words(ended: &Ended) -> Ended {
-    let lines = ended.stderr.lines().filter(|line| !line.starts_with("bytehound: "));
-    Ended {
-        code: ended.code,
-        stdout: ended.stdout.clone(),
-        stderr: lines.map(|line| format!("{line}\n")).collect(),
-    }
-}
-
-/// Nothing is missing, nothing is too much, and nothing contradicts itself.
-fn check(run: &Run) -> Result<Arc<Profile>> {
-    let profile = run.profile()?;
-    assert_eq!(sites_in(&profile, &run.told), run.told, "{}", run.what);
-    assert_eq!(profile.manifest().defects, [""; 0], "{}", run.what);
-    Ok(profile)
-}
 
 #[test]
 fn every_member_of_the_malloc_family_is_captured_when_it_works_and_only_then() -> Result<()> {
@@ -198,21 +141,6 @@ fn jumps_signal_handlers_and_other_stacks_are_followed() -> Result<()> {
     // The handler runs on a stack of its own; what it interrupted is seen all the same.
     let mut handled = allocations_at(&profile, &run.told).filter(|(site, _)| *site == "in_a_handler");
     assert!(handled.all(|(_, block)| functions_of(&profile, block.backtrace).any(|name| name == "main")));
-    Ok(())
-}
-
-#[test]
-fn libraries_loaded_in_turn_at_the_same_address_are_told_apart() -> Result<()> {
-    let folder = tempdir()?;
-    let program = compile("plugins.c", folder.path())?;
-    let plugin = |name: &str, flags: &[&str]| {
-        let define = format!("-DPLUGIN={name}");
-        let flags: Vec<_> = ["-shared", "-fPIC", &define].into_iter().chain(flags.iter().copied()).collect();
-        compile_as("plugin.c", &folder.path().join(format!("{name}.so")), &flags)
-    };
-    plugin("first_plugin", &[])?;
-    plugin("second_plugin", &["-DPADDED"])?;
-    check(&Run::of_program(folder, &program, &["./first_plugin.so", "./second_plugin.so"])?)?;
     Ok(())
 }
 

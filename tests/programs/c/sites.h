@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 struct site {
     const char *name;
@@ -50,8 +51,13 @@ APART static void release(struct site *site, void *block, size_t size) {
     dies(site, size);
 }
 
+/* By a plain write: nothing else has to work, and nothing is allocated. */
 __attribute__((unused)) static void say_sites(void) {
-    for (struct site *site = sites; site != NULL; site = site->next)
-        dprintf(1, "site=%s allocated=%lu bytes=%lu leaked=%lu leaked_bytes=%lu\n", site->name, site->allocated,
-                site->bytes, site->allocated - site->freed, site->bytes - site->freed_bytes);
+    char line[300];
+    for (struct site *site = sites; site != NULL; site = site->next) {
+        int length = snprintf(line, sizeof line, "site=%s allocated=%lu bytes=%lu leaked=%lu leaked_bytes=%lu\n",
+                              site->name, site->allocated, site->bytes, site->allocated - site->freed,
+                              site->bytes - site->freed_bytes);
+        if (write(1, line, (size_t)length) != length) abort();
+    }
 }
