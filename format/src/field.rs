@@ -31,24 +31,25 @@ macro_rules! integer_fields {
     )*};
 }
 
-integer_fields!(u8, u32, i32, u64);
+integer_fields!(u8, u16, u32, i32, u64);
 
 /// A structure is its fields, one after another.
 macro_rules! structure_fields {
     ($($structure:ident $(<$life:lifetime>)? { $($field:tt: $codec:ident),* $(,)? })*) => {$(
         impl<'a> Field<'a> for $structure $(<$life>)? {
             #[inline(always)]
-            fn put(&self, out: &mut impl Output) {
+            fn put(&self, out: &mut impl $crate::output::Output) {
                 $($codec::put(&self.$field, out);)*
             }
 
             #[inline(always)]
-            fn take(cursor: &mut Cursor<'a>) -> Result<Self, Stop> {
+            fn take(cursor: &mut $crate::cursor::Cursor<'a>) -> Result<Self, $crate::cursor::Stop> {
                 Ok(Self { $($field: $codec::take(cursor)?),* })
             }
         }
     )*};
 }
+pub(crate) use structure_fields;
 
 structure_fields! {
     Timestamp { 0: plain }

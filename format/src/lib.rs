@@ -10,7 +10,8 @@
 //! ```
 //!
 //! `docs/format.md` describes every byte. [`Writer`] and [`Reader`] deal in files; [`BlockWriter`] is the writer for
-//! a process that must not allocate; [`Event::encode`] and [`decode()`] deal in single events.
+//! a process that must not allocate; [`Event::encode`] and [`decode()`] deal in single events; [`protocol`] is what a
+//! program and a client say to each other when a capture is streamed.
 //!
 //! ```
 //! use bytehound_format::{Event, HeaderBody, Reader, Timestamp, Writer};
@@ -52,6 +53,7 @@ pub mod limits;
 mod lz4;
 mod open_error;
 mod output;
+pub mod protocol;
 mod read_ahead;
 mod reader;
 mod stream;

@@ -6,5 +6,6 @@ mod block_shapes;
 mod damaged_files;
 mod golden_captures;
 mod mutations;
+mod protocol;
 mod round_trip;
 mod sample;
