@@ -7,6 +7,7 @@
 //! | `capture`, `thread`, `thread_end`, `record`, `ring` | coming in, stamping an event, and handing it to the writer |
 //! | `unwind`, `stacks`, `published`, `unload` | walking a stack, and numbering the distinct ones |
 //! | `writer` | all rings to one order, and that to the file |
+//! | `streaming` | the file to clients, while it grows |
 //! | `lifecycle`, `exec`, `signal`, `settings`, `placeholders`, `environment`, `log` | the process from its first call to its end |
 //! | `arch`, `sys`, `clock`, `memory`, `maps`, `glob` | processor, kernel, time, memory, and files |
 //!
@@ -33,6 +34,7 @@ mod ring;
 mod settings;
 mod signal;
 mod stacks;
+mod streaming;
 mod sys;
 mod thread;
 mod thread_end;

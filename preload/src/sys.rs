@@ -19,7 +19,7 @@ pub(crate) struct Descriptor(pub(crate) i32);
 
 pub(crate) const STDERR: Descriptor = Descriptor(2);
 
-fn checked(result: isize) -> Result<usize> {
+pub(crate) fn checked(result: isize) -> Result<usize> {
     usize::try_from(result).map_err(|_| Errno(result.wrapping_neg() as i32))
 }
 
@@ -63,6 +63,8 @@ pub(crate) enum Open {
     Read,
     /// Created with mode 0600, or emptied.
     Create,
+    /// Created with mode 0600, to be written and read; it must not exist.
+    New,
     /// Created with mode 0600, or added to.
     Append,
 }
@@ -72,6 +74,7 @@ pub(crate) fn open(path: &CStr, how: Open) -> Result<Descriptor> {
         | match how {
             Open::Read => libc::O_RDONLY,
             Open::Create => libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC,
+            Open::New => libc::O_RDWR | libc::O_CREAT | libc::O_EXCL,
             Open::Append => libc::O_WRONLY | libc::O_CREAT | libc::O_APPEND,
         };
     let at = libc::AT_FDCWD as isize as usize;
@@ -85,6 +88,13 @@ pub(crate) fn open(path: &CStr, how: Open) -> Result<Descriptor> {
 pub(crate) fn close(descriptor: Descriptor) {
     // SAFETY: only descriptors that this library opened come here.
     let _ = checked(unsafe { syscall(libc::SYS_close, [descriptor.0 as usize, 0, 0, 0, 0, 0]) });
+}
+
+/// Takes a name from a file.
+pub(crate) fn unlink(path: &CStr) -> Result<()> {
+    let at = libc::AT_FDCWD as isize as usize;
+    // SAFETY: the path ends with a NUL.
+    checked(unsafe { syscall(libc::SYS_unlinkat, [at, path.as_ptr().addr(), 0, 0, 0, 0]) }).map(drop)
 }
 
 /// A copy of `descriptor` at 3 or above.
@@ -132,6 +142,18 @@ pub(crate) fn read_full(descriptor: Descriptor, buffer: &mut [u8]) -> Result<usi
     Ok(filled)
 }
 
+/// Reads from `position` on, wherever the descriptor itself stands.
+pub(crate) fn read_at(descriptor: Descriptor, position: u64, buffer: &mut [u8]) -> Result<usize> {
+    retry(|| {
+        // SAFETY: the kernel writes into `buffer` only.
+        unsafe {
+            let memory = buffer.as_mut_ptr().addr();
+            let arguments = [descriptor.0 as usize, memory, buffer.len(), position as usize, 0, 0];
+            syscall(libc::SYS_pread64, arguments)
+        }
+    })
+}
+
 /// Reads the start of a small file such as those of `/proc`.
 pub(crate) fn read_file<'a>(path: &CStr, buffer: &'a mut [u8]) -> Result<&'a [u8]> {
     let descriptor = open(path, Open::Read)?;
@@ -176,6 +198,17 @@ pub(crate) fn rename(from: &CStr, to: &CStr) -> Result<()> {
     // SAFETY: both paths end with a NUL.
     checked(unsafe { syscall(libc::SYS_rename, [from.as_ptr().addr(), to.as_ptr().addr(), 0, 0, 0, 0]) })
         .map(drop)
+}
+
+/// What an open file is.
+pub(crate) fn status(descriptor: Descriptor) -> Result<libc::stat> {
+    // SAFETY: all zeroes is a valid value of this plain structure.
+    let mut status: libc::stat = unsafe { core::mem::zeroed() };
+    // SAFETY: the kernel writes into `status` only, which is its own structure on 64-bit processors.
+    checked(unsafe {
+        syscall(libc::SYS_fstat, [descriptor.0 as usize, (&raw mut status).addr(), 0, 0, 0, 0])
+    })?;
+    Ok(status)
 }
 
 /// Size of an open file.

@@ -14,6 +14,7 @@ use crate::arch::{VariadicFrame, hook_entry, variadic_entry};
 use crate::lifecycle;
 use crate::log::{self, Level};
 use crate::real::Real;
+use crate::streaming;
 use arguments::Arguments;
 use environment::NextEnvironment;
 
@@ -40,7 +41,9 @@ fn execute(environment: Strings, call: impl FnOnce(Strings) -> Option<c_int>) ->
     let next = NextEnvironment::prepare(environment, start.process, start.executed + 1);
     let follows = if next.is_some() { "a capture of it goes to a new file" } else { "it is not preloaded" };
     log::say(Level::Info, format_args!("another program is executed: {follows}"));
-    lifecycle::sync(PATIENCE);
+    if lifecycle::sync(PATIENCE) {
+        streaming::catch_up(PATIENCE);
+    }
     call(next.as_ref().map_or(environment, NextEnvironment::strings)).unwrap_or(-1)
 }
 

@@ -18,9 +18,9 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use core::time::Duration;
 
 use crate::clock::{self, Tick};
-use crate::{lifecycle, signal, sys};
+use crate::{lifecycle, signal, streaming, sys};
 
-pub(crate) use thread::start;
+pub(crate) use thread::{start, start_beside};
 
 /// Numbers the requests to write everything out.
 static REQUESTED: AtomicU32 = AtomicU32::new(0);
@@ -82,5 +82,6 @@ fn run() {
     {
         session.run();
     }
+    streaming::finish();
     lifecycle::finished();
 }

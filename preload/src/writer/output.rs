@@ -7,6 +7,7 @@ use bytehound_format::BlockSink;
 use crate::lifecycle::Start;
 use crate::log::{self, Level};
 use crate::placeholders::Placeholders;
+use crate::streaming;
 use crate::sys::{self, Descriptor, Errno, Open};
 
 /// Where blocks go: a file, or nowhere.
@@ -18,7 +19,7 @@ impl Output {
     pub(super) fn create(start: &Start, placeholders: &Placeholders<'_>) -> Option<Self> {
         let pattern = &start.settings.output;
         if pattern.is_empty() {
-            return Some(Self(None));
+            return Some(Self(start.settings.enable_server.then(spool).flatten()));
         }
         let path = CString::new(placeholders.expand(pattern, start.executed)).ok()?;
         match sys::open(&path, Open::Create) {
@@ -62,4 +63,16 @@ fn give_to(file: Descriptor, user: u32) {
             ),
         );
     }
+}
+
+/// Clients are served from a file, even if nobody wants to keep it.
+fn spool() -> Option<Descriptor> {
+    let spool = streaming::spool();
+    if let Err(Errno(number)) = spool {
+        let why = format_args!(
+            "cannot create a file for streaming (error {number}); set TMPDIR, or MEMORY_PROFILER_OUTPUT"
+        );
+        log::say(Level::Error, why);
+    }
+    spool.ok()
 }

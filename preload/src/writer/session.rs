@@ -76,8 +76,9 @@ impl Session {
         log.flush();
         let output = output?;
         keep_only(log.descriptor(), output.descriptor());
+        let capture = output.descriptor();
         let mut stream = Stream::new(output)?;
-        let begun = stream.begin(start, executable);
+        let begun = stream.begin(start, executable, capture);
         let modules = Modules::new(start.settings.write_binaries_to_output);
         let mut session = Self {
             events: Events::new(stream, Conversion::new(start.moment), modules),

@@ -12,6 +12,7 @@ use crate::clock::Pair;
 use crate::glob;
 use crate::lifecycle::Start;
 use crate::memory::zeroed;
+use crate::streaming;
 use crate::sys::{self, Descriptor, Errno, Open, Result};
 
 /// Pieces in which files are copied.
@@ -51,7 +52,12 @@ impl Stream {
     }
 
     /// Writes what stands at the start of every capture: who, when, and its labels.
-    pub(super) fn begin(&mut self, start: &Start, executable: &[u8]) -> Result<()> {
+    pub(super) fn begin(
+        &mut self,
+        start: &Start,
+        executable: &[u8],
+        capture: Option<Descriptor>,
+    ) -> Result<()> {
         let mut buffer = zeroed(COMMAND_LEN_MAX).unwrap_or_default();
         let command = sys::read_file(c"/proc/thread-self/cmdline", &mut buffer).unwrap_or_default();
         let now = Pair::now();
@@ -59,7 +65,7 @@ impl Stream {
         let timestamp = Timestamp(now.nanoseconds / 1000);
         let mut id = [0; 16];
         sys::random(&mut id);
-        self.event(&Event::Header(HeaderBody {
+        let header = HeaderBody {
             id: data_id(id, start),
             initial_timestamp: Timestamp(start.moment.nanoseconds / 1000),
             timestamp,
@@ -71,7 +77,9 @@ impl Stream {
             arch: arch::NAME.into(),
             flags: u64::from(cfg!(target_endian = "little")),
             pointer_size: size_of::<usize>() as u8,
-        }))?;
+        };
+        streaming::start(&start.settings, &header, capture);
+        self.event(&Event::Header(header))?;
         self.event(&Event::WallClock { timestamp, sec: seconds, nsec: nanoseconds })?;
         let mut uptime = [0; 64];
         if let Ok(contents) = sys::read_file(c"/proc/uptime", &mut uptime) {

@@ -10,7 +10,7 @@ const STACK_LEN: usize = 512 * 1024;
 const TLS_LEN: usize = 64 * 1024;
 const TLS_BELOW: usize = 48 * 1024;
 
-/// The thread shares memory and signals with the program, but neither descriptors nor the
+/// A thread shares memory and signals with the program, but neither descriptors nor the
 /// working directory. So the program can't close the capture's file, and doesn't pass it on to its children.
 const FLAGS: usize =
     (libc::CLONE_VM | libc::CLONE_SIGHAND | libc::CLONE_THREAD | libc::CLONE_SYSVSEM | libc::CLONE_SETTLS)
@@ -18,6 +18,15 @@ const FLAGS: usize =
 
 /// Starts the writer.
 pub(crate) fn start() -> Result<()> {
+    start_thread(entry, FLAGS)
+}
+
+/// Starts a thread that shares the descriptors of the calling one: of the writer.
+pub(crate) fn start_beside(entry: extern "C" fn(usize) -> !) -> Result<()> {
+    start_thread(entry, FLAGS | libc::CLONE_FILES as usize)
+}
+
+fn start_thread(entry: extern "C" fn(usize) -> !, flags: usize) -> Result<()> {
     let stack_top = {
         let stack = sys::map(STACK_LEN)?;
         stack.as_mut_ptr().expose_provenance() + STACK_LEN
@@ -30,7 +39,7 @@ pub(crate) fn start() -> Result<()> {
     }
     let mask = sys::block_signals();
     // SAFETY: the stack and the block are new, and `entry` does not return.
-    let thread = unsafe { arch::clone_thread(FLAGS, stack_top, tls, entry, 0) };
+    let thread = unsafe { arch::clone_thread(flags, stack_top, tls, entry, 0) };
     sys::restore_signals(mask);
     if thread < 0 { Err(Errno(-thread as i32)) } else { Ok(()) }
 }

@@ -1,0 +1,95 @@
+//! The embedded server: a capture on its way to others while it is made.
+//!
+//! The capture is in a file anyhow (or in a spool, if nobody wants the file), so that is what each client gets:
+//! from its first byte, at the client's own pace, following the file as it grows. A client that reads slowly, or
+//! not at all, is behind in a file and holds nobody up.
+//!
+//! The server is a bare thread like the writer's, started by it, with which it shares file descriptors: the
+//! program sees no socket and its children inherit none. It allocates nothing once it runs.
+
+mod announcement;
+mod capture_file;
+mod client;
+mod server;
+mod socket;
+
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use core::time::Duration;
+use std::sync::Mutex;
+
+use bytehound_format::HeaderBody;
+
+pub(crate) use capture_file::spool;
+use server::Server;
+
+use crate::log::{self, Level};
+use crate::settings::Settings;
+use crate::sys::{self, Descriptor, Errno};
+use crate::{clock, writer};
+
+/// How long a program at its end waits at most for its clients. For one that takes nothing at all it waits less.
+const FINISH_PATIENCE: Duration = Duration::from_secs(30);
+
+/// The server on its way to its thread.
+static HANDED_OVER: Mutex<Option<Server>> = Mutex::new(None);
+/// Clients that are connected.
+static CLIENTS: AtomicU32 = AtomicU32::new(0);
+/// Whether the capture is complete.
+static COMPLETE: AtomicBool = AtomicBool::new(false);
+/// 1 when the server has ended.
+static ENDED: AtomicU32 = AtomicU32::new(0);
+/// Numbers the requests that all clients catch up, and says which one was met last.
+static ASKED: AtomicU32 = AtomicU32::new(0);
+static MET: AtomicU32 = AtomicU32::new(0);
+
+/// Starts the server, if it is wanted, for the capture that the writer writes to `capture`.
+pub(crate) fn start(settings: &Settings, header: &HeaderBody<'_>, capture: Option<Descriptor>) {
+    if !settings.enable_server {
+        return;
+    }
+    let Some(server) = capture.and_then(|capture| Server::open(settings, header, capture)) else { return };
+    if let Ok(mut place) = HANDED_OVER.lock() {
+        *place = Some(server);
+    }
+    if let Err(Errno(number)) = writer::start_beside(entry) {
+        log::say(Level::Error, format_args!("cannot start the streaming thread (error {number})"));
+    }
+}
+
+extern "C" fn entry(_: usize) -> ! {
+    sys::name_thread(c"mem-prof-stream");
+    let server = HANDED_OVER.lock().ok().and_then(|mut place| place.take());
+    if let Some(server) = server {
+        server.run();
+    }
+    CLIENTS.store(0, Ordering::Release);
+    ENDED.store(1, Ordering::Release);
+    sys::futex_wake(&ENDED);
+    sys::exit_thread()
+}
+
+/// Says that the capture is complete, and waits until the clients have it.
+pub(crate) fn finish() {
+    COMPLETE.store(true, Ordering::Release);
+    wait(&ENDED, 1, FINISH_PATIENCE);
+}
+
+/// Waits until the clients have what is in the file now.
+pub(crate) fn catch_up(patience: Duration) {
+    let asked = ASKED.fetch_add(1, Ordering::AcqRel).wrapping_add(1);
+    wait(&MET, asked, patience);
+}
+
+/// Waits until `word` has reached `wanted`, as long as there are clients to wait for.
+fn wait(word: &AtomicU32, wanted: u32, patience: Duration) {
+    let until = clock::nanoseconds().saturating_add(patience.as_nanos() as u64);
+    loop {
+        let seen = word.load(Ordering::Acquire);
+        let left = until.saturating_sub(clock::nanoseconds());
+        let reached = seen.wrapping_sub(wanted) as i32 >= 0;
+        if reached || left == 0 || CLIENTS.load(Ordering::Acquire) == 0 {
+            return;
+        }
+        sys::futex_wait(word, seen, Duration::from_nanos(left).min(server::TICK));
+    }
+}
