@@ -54,6 +54,16 @@ pub(crate) enum Command {
                             b2.dat\n\nExit codes: 0 the same, 1 they differ, 2 trouble."
     )]
     Compare(CompareArguments),
+    /// Takes captures from programs that run, here or on other machines
+    #[command(
+        after_help = "Examples:\n  bytehound gather\n  bytehound gather 192.168.0.7:8100 --output-dir captures\n\nThe \
+                            program is started with MEMORY_PROFILER_ENABLE_SERVER=1, to be found without an address \
+                            with MEMORY_PROFILER_ENABLE_BROADCAST=1, and for other machines with \
+                            MEMORY_PROFILER_SERVER_INTERFACE=0.0.0.0, too. Each capture goes to a file \
+                            YYYYMMDD_HHMMSS_PID_PROGRAM.dat, whose path is printed when it ends. Ctrl-C keeps what has \
+                            come: it can be loaded."
+    )]
+    Gather(GatherArguments),
 }
 
 #[derive(Debug, Args)]
@@ -149,6 +159,16 @@ pub(crate) struct CompareArguments {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) data_dir: DataDir,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GatherArguments {
+    /// Where the program listens [default: every program that announces itself; port: 8100]
+    #[arg(value_name = "HOST:PORT")]
+    pub(crate) target: Option<String>,
+    /// Folder for the captures
+    #[arg(short, long, value_name = "DIR", default_value = ".")]
+    pub(crate) output_dir: PathBuf,
 }
 
 #[derive(Debug, Args)]

@@ -1,9 +1,10 @@
-//! The one program: `run`, `server`, `upload`, `script`, `compare`.
+//! The one program: `run`, `server`, `upload`, `script`, `compare`, `gather`.
 
 mod arguments;
 mod compare;
 mod data_dir;
 mod exit;
+mod gather;
 mod ingest_bar;
 mod library;
 mod logging;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
             logging::start("warn");
             exit::with(script::run(&arguments))
         }
+        Command::Gather(arguments) => exit::with(gather::gather(&arguments)),
         Command::Compare(arguments) => {
             logging::start("warn");
             exit::with_trouble(compare::compare(&arguments), exit::COMPARE_TROUBLE)

@@ -10,6 +10,7 @@ mod preloaded;
 mod program;
 mod server;
 mod sites;
+mod streamed;
 
 pub use built::{bytehound, golden, library, loadtest, root, scripts, simulation};
 pub use captured::{Capture, allocations_of};
@@ -18,3 +19,4 @@ pub use preloaded::preloaded;
 pub use program::{Ended, compile, compile_as, run};
 pub use server::Server;
 pub use sites::{Site, Sites, allocations_at, functions_of, index, sites_in};
+pub use streamed::{Client, Message, Streamed};
