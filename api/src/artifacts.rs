@@ -14,7 +14,7 @@ const BYTES_MAX: usize = 32 << 20;
 const BYTES_AFTER_CLEANING: usize = 16 << 20;
 
 /// A flame graph moves by a script of its own, which may do nothing else, wherever the picture is opened.
-const POLICY: &str = "sandbox allow-scripts; default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:";
+pub(crate) const PICTURE_POLICY: &str = "sandbox allow-scripts; default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:";
 
 /// Shared by all who run scripts.
 #[derive(Default)]
@@ -73,7 +73,7 @@ pub(crate) fn picture(api: &Api, request: &HttpRequest) -> Option<HttpResponse> 
     let mut response = HttpResponse::Ok();
     response
         .content_type("image/svg+xml")
-        .insert_header((CONTENT_SECURITY_POLICY, POLICY))
+        .insert_header((CONTENT_SECURITY_POLICY, PICTURE_POLICY))
         .insert_header((CACHE_CONTROL, "private, max-age=31536000, immutable"));
     Some(response.body(Bytes::from_owner(bytes)))
 }

@@ -26,6 +26,8 @@ table! {
     UNEVEN_SIDES       400 "uneven_sides"        "The two sides cannot be compared"
     CROSS_ORIGIN       403 "cross_origin"        "Not from another site"
     PROFILE_NOT_FOUND  404 "profile_not_found"   "No such profile"
+    BACKTRACE_NOT_FOUND 404 "backtrace_not_found" "No such backtrace"
+    MAP_NOT_FOUND      404 "map_not_found"       "No such map"
     ARTIFACT_NOT_FOUND 404 "artifact_not_found"  "No such picture"
     UNKNOWN_ROUTE      404 "unknown_route"       "No such route"
     UNKNOWN_METHOD     405 "method_not_allowed"  "Method not allowed"

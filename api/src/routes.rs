@@ -41,9 +41,44 @@ fn those_of_the_original(config: &mut ServiceConfig) {
         .service(web::resource("/list").get(original::list))
         .service(web::resource("/data/{id}/timeline").get(original::timeline))
         .service(web::resource("/data/{id}/timeline_leaked").get(original::timeline_leaked))
+        .service(web::resource("/data/{id}/timeline_maps").get(original::timeline_maps))
+        .service(web::resource("/data/{id}/allocations").get(original::allocations))
         .service(web::resource("/data/{id}/allocation_groups").get(original::allocation_groups))
+        .service(
+            web::resource("/data/{id}/allocation_graph/{backtrace_id}/{name}")
+                .get(original::allocation_graph),
+        )
+        .service(web::resource("/data/{id}/maps").get(original::maps))
+        .service(web::resource("/data/{id}/map_graph/{map_id}/{name}").get(original::map_graph))
+        .service(web::resource("/data/{id}/backtraces").get(original::backtraces))
+        .service(web::resource("/data/{id}/backtrace/{backtrace_id}").get(original::backtrace))
+        .service(web::resource("/data/{id}/raw_allocations").get(original::raw_allocations))
+        .service(web::resource("/data/{id}/tree").get(original::tree))
+        .service(web::resource("/data/{id}/regions").get(original::regions))
+        .service(web::resource("/data/{id}/mallopts").get(original::mallopts))
+        .service(web::resource(named("export/flamegraph")).get(original::flame_graph))
+        .service(web::resource(named("export/flamegraph.pl")).get(original::folded_stacks))
+        .service(web::resource(named("export/heaptrack")).get(original::heaptrack))
+        .service(web::resource(named("export/replay")).get(original::replay))
+        .service(web::resource("/data/{id}/allocation_ascii_tree").get(original::allocation_ascii_tree))
+        .service(web::resource(named("dynamic_constants")).get(original::dynamic_constants))
+        .service(web::resource(named("dynamic_statics")).get(original::dynamic_statics))
+        .service(
+            web::resource(named("dynamic_constants_ascii_tree")).get(original::dynamic_constants_ascii_tree),
+        )
+        .service(web::resource(named("dynamic_statics_ascii_tree")).get(original::dynamic_statics_ascii_tree))
+        .service(
+            web::resource("/data/{id}/allocation_filter_to_script")
+                .get(original::allocation_filter_to_script),
+        )
+        .service(web::resource("/data/{id}/map_filter_to_script").get(original::map_filter_to_script))
         .service(web::resource("/data/{id}/execute_script").post(original::execute_script))
         .service(web::resource("/data/{id}/script_files/{checksum}/{name:.*}").get(original::script_file));
+}
+
+/// A route that may end in a name, for the file that a browser keeps the answer in.
+fn named(route: &str) -> [String; 2] {
+    [format!("/data/{{id}}/{route}"), format!("/data/{{id}}/{route}/{{name}}")]
 }
 
 /// A resource of ours: a method that is not allowed is told as a problem.

@@ -10,6 +10,7 @@ use bytehound_index::{Cancel, Profile};
 use bytehound_store::ProfileId;
 use futures_util::{Stream, StreamExt};
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -31,7 +32,7 @@ pub(crate) async fn stream<Q>(
     question: Q,
 ) -> Result<impl Stream<Item = Chunk> + use<Q>, Problem>
 where
-    Q: FnOnce(&Profile, &mut ChunkWriter, &Cancel) -> Result<(), ServiceError> + Send + 'static,
+    Q: FnOnce(&Arc<Profile>, &mut ChunkWriter, &Cancel) -> Result<(), ServiceError> + Send + 'static,
 {
     let (sender, mut chunks) = mpsc::channel(CHUNKS_WAITING_MAX);
     let mut writer = ChunkWriter { chunk: Vec::new(), sender: sender.clone(), runtime: Handle::current() };

@@ -10,6 +10,7 @@
 //! | `data`, `allocation`, `allocation_list`, `filters`, `group_list`, `map`, `map_list`, `map_filters`, `backtrace`, `comparison`, `span` | the objects |
 //! | `graph`, with `points`, `chart`, `axis`, `palette` | `graph()` and its pictures |
 //! | `flame` | flame graphs |
+//! | `picture` | nothing: pictures for others than scripts |
 //! | `native`, `sandbox` | the two environments: real files and standard output, or everything in memory |
 //!
 //! Invariants: a script in [`Environment::Virtual`] reaches nothing outside the profiles it was given, and every script
@@ -40,6 +41,7 @@ mod map_list;
 mod memory;
 mod native;
 mod palette;
+mod picture;
 mod points;
 mod report;
 mod sandbox;
@@ -53,4 +55,5 @@ pub use environment::{Environment, OutputItem, ProfileSource};
 pub use flame::{flame_graph, folded};
 pub use library::Entry;
 pub use limits::Limits;
+pub use picture::{Detail, allocation_graph, map_graph};
 pub use script::{Outcome, ScriptError, filter, filter_maps, reference, run};

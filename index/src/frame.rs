@@ -7,7 +7,7 @@ use bytehound_symbols::noise;
 
 use crate::columns::Columns;
 use crate::layout::{FrameRecord, NONE};
-use crate::model::BacktraceId;
+use crate::model::{BacktraceId, FrameId};
 
 /// One backtrace of a profile.
 #[derive(Clone, Copy)]
@@ -69,6 +69,12 @@ impl<'a> Backtrace<'a> {
         let columns = self.columns;
         let frames = self.frames;
         (0..frames.len()).map(move |index| Frame::of(columns, frames.at(index)))
+    }
+
+    /// Which frames these are: frames with the same number are the same.
+    pub fn frame_ids(&self) -> impl ExactSizeIterator<Item = FrameId> + use<'a> {
+        let frames = self.frames;
+        (0..frames.len()).map(move |index| FrameId(frames.at(index)))
     }
 
     /// Its frames with their positions, without those that say nothing about the program: the language's runtime at

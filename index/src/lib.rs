@@ -23,6 +23,7 @@ mod id_set;
 pub mod layout;
 mod map;
 mod model;
+mod operations;
 mod pattern;
 mod plan;
 mod predicate;
@@ -52,6 +53,7 @@ pub use map::{
     Region, Removal,
 };
 pub use model::{BacktraceId, BacktraceSummary, Cell, FrameId, Manifest, MapId, Row, TimeBucket};
+pub use operations::Operation;
 pub use pattern::Pattern;
 pub use predicate::{Bound, Predicate, Share};
 pub use profile::Profile;

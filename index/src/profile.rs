@@ -5,17 +5,18 @@ use std::sync::{Arc, OnceLock};
 use bytehound_store::{BuildKey, ProfileId, ProfileRecord, ProfileState, Segment, Store, SummaryReader};
 
 use crate::alive::AliveCache;
+use crate::bit_set::BitSet;
 use crate::build::decode_manifest;
 use crate::cache::Cache;
 use crate::columns::Columns;
 use crate::evaluate::{conjunction, evaluate, explain};
 use crate::layout::{LAYOUT_VERSION, StackKeys};
-use crate::plan::Plan;
+use crate::plan::{Plan, matching_backtraces};
 use crate::selection::Digest;
 use crate::summary_tables::{read_buckets, read_manifest, read_summaries};
 use crate::{
-    Allocation, Backtrace, BacktraceId, BacktraceSummary, Cancel, Group, IndexError, Manifest, Row, RowSet,
-    Selection, TimeBucket, groups,
+    Allocation, Backtrace, BacktraceId, BacktraceSet, BacktraceSummary, Cancel, Group, IndexError, Manifest,
+    Predicate, Row, RowSet, Selection, TimeBucket, groups,
 };
 
 /// Evaluated selections kept by a profile may take this much.
@@ -141,10 +142,32 @@ impl Profile {
         self.columns().address.at(row.0 as usize)
     }
 
+    /// Its place in the capture alone, for sorting many.
+    ///
+    /// # Panics
+    /// As [`Profile::allocation`].
+    #[must_use]
+    pub fn ordinal(&self, row: Row) -> u32 {
+        self.columns().id.at(row.0 as usize)
+    }
+
     /// One backtrace; without frames if there is no such.
     #[must_use]
     pub fn backtrace(&self, id: BacktraceId) -> Backtrace<'_> {
         Backtrace::of(self.columns(), id)
+    }
+
+    /// The backtraces that fulfil conditions on backtraces. Conditions on anything else are passed over.
+    ///
+    /// # Errors
+    /// [`IndexError::Cancelled`] or [`IndexError::Deadline`]; else as [`Profile::summaries`].
+    pub fn backtraces(&self, predicates: &[Predicate], cancel: &Cancel) -> Result<BacktraceSet, IndexError> {
+        let mut found = BitSet::of(self.backtrace_count() as usize, |_| true);
+        for predicate in predicates {
+            cancel.check()?;
+            found.intersect(&matching_backtraces(self, predicate)?);
+        }
+        Ok(found.iter().map(|id| BacktraceId(id as u32)).collect())
     }
 
     /// The content hashes of one backtrace.

@@ -30,7 +30,7 @@ pub(super) fn frames(backtrace: Backtrace<'_>, strips_template_arguments: bool) 
 }
 
 impl<'a> FrameJson<'a> {
-    fn of(frame: Frame<'a>, strips: bool) -> Self {
+    pub(super) fn of(frame: Frame<'a>, strips: bool) -> Self {
         let function = frame.function.map(|name| if strips { strip(name).into() } else { Cow::from(name) });
         Self {
             address: frame.address,

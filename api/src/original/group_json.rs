@@ -79,7 +79,8 @@ impl Sums {
         self.last_us.saturating_sub(self.first_us)
     }
 
-    pub(super) fn json(&self, clock: Clock) -> SumsJson {
+    /// Pictures of the group are at these addresses, the preview first.
+    pub(super) fn json(&self, clock: Clock, [graph_preview_url, graph_url]: [Option<String>; 2]) -> SumsJson {
         let (first, last) = (clock.at(self.first_us), clock.at(self.last_us));
         let peak = self.peak_at_us.map(|at| clock.at(at));
         SumsJson {
@@ -95,8 +96,8 @@ impl Sums {
             interval: Timeval::of_us(self.interval_us()),
             leaked_count: self.leaked_count,
             allocated_count: self.allocated_count,
-            graph_preview_url: None,
-            graph_url: None,
+            graph_preview_url,
+            graph_url,
             max_total_usage_first_seen_at: peak.map(|peak| peak.absolute),
             max_total_usage_first_seen_at_relative: peak.map(|peak| peak.relative),
             max_total_usage_first_seen_at_relative_p: peak.map(|peak| peak.share),

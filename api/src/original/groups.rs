@@ -1,18 +1,21 @@
 //! `GET /data/{id}/allocation_groups`
 
-use super::filter_parameters::Filter;
+use super::filter::Filter;
 use super::frame_json::frames;
+use super::graphs::GraphUrls;
 use super::group_json::{GroupJson, Sums};
+use super::page::{Page, unread, write_array};
 use super::timeval::Clock;
-use super::{Answer, profile};
+use super::{Answer, JSON, streamed};
 use crate::parameters::Parameters;
 use crate::problem::Problem;
 use crate::state::Api;
-use crate::stream::{ChunkWriter, stream};
-use actix_web::{HttpRequest, HttpResponse};
+use crate::stream::ChunkWriter;
+use actix_web::HttpRequest;
 use bytehound_actors::ServiceError;
-use bytehound_index::{BacktraceSummary, Cancel, Group, Profile};
-use std::io::{self, Write};
+use bytehound_index::{BacktraceSummary, Cancel, Group, Predicate, Profile};
+use std::io::Write;
+use std::sync::Arc;
 
 /// By what groups are sorted, and of which of their two sums.
 #[derive(Clone, Copy)]
@@ -33,57 +36,49 @@ const KEYS: [(&str, Key); 6] = [
 ];
 
 struct Question {
-    filter: Filter,
+    filter: Filter<Predicate>,
     sort: SortBy,
-    is_descending: bool,
-    skip: u64,
-    count: Option<u32>,
+    page: Page,
+    graphs: Option<GraphUrls>,
     strips_template_arguments: bool,
 }
 
 /// Matched allocations, grouped by backtrace.
 pub(crate) async fn allocation_groups(api: Api, request: HttpRequest) -> Answer {
-    let id = profile(&api, &request)?;
-    let question = Question::read(&Parameters::of(&request))?;
-    let answer =
-        stream(&api.service, id, move |profile, writer, cancel| question.answer(profile, writer, cancel));
-    Ok(HttpResponse::Ok().content_type("application/json").streaming(answer.await?))
+    let question = Question::read(&request)?;
+    streamed(&api, &request, JSON, move |profile, writer, cancel| question.answer(profile, writer, cancel))
+        .await
 }
 
 impl Question {
-    fn read(parameters: &Parameters) -> Result<Self, Problem> {
-        // Pictures of single groups are not drawn: their addresses stay null.
-        parameters.read::<bool>("generate_graphs")?;
+    fn read(request: &HttpRequest) -> Result<Self, Problem> {
+        let parameters = Parameters::of(request);
+        let draws = parameters.read("generate_graphs")?.unwrap_or(false);
         Ok(Self {
-            filter: Filter::read(parameters)?,
-            sort: SortBy::read(parameters)?,
-            is_descending: parameters.word("order", &[("asc", false), ("dsc", true)])?.unwrap_or(false),
-            skip: parameters.read("skip")?.unwrap_or(0),
-            count: parameters.read("count")?,
+            filter: Filter::of_allocations(&parameters)?,
+            sort: SortBy::read(&parameters)?,
+            page: Page::read(&parameters)?,
+            graphs: draws.then(|| GraphUrls::of(request)),
             strips_template_arguments: parameters.read("strip_template_args")?.unwrap_or(false),
         })
     }
 
     fn answer(
         &self,
-        profile: &Profile,
+        profile: &Arc<Profile>,
         writer: &mut ChunkWriter,
         cancel: &Cancel,
     ) -> Result<(), ServiceError> {
-        let groups = profile.groups(&self.filter.selection(profile), cancel)?;
+        let groups = profile.groups(&*self.filter.selection(profile, cancel)?, cancel)?;
         let summaries = profile.summaries()?;
-        let mut sorted: Vec<&Group> = groups.iter().collect();
-        sorted.sort_by_cached_key(|group| self.sort.key(group, summaries));
-        if self.is_descending {
-            sorted.reverse();
-        }
+        let mut sorted: Vec<(u64, &Group)> =
+            groups.iter().map(|group| (self.sort.key(group, summaries), group)).collect();
+        let shown = self.page.cut(&mut sorted, |(key, group)| (*key, group.backtrace));
         cancel.check()?;
-        let count = self.count.map_or(usize::MAX, |count| count as usize);
-        let skip = usize::try_from(self.skip).unwrap_or(usize::MAX);
-        let shown = sorted.into_iter().skip(skip).take(count);
-        let shown = shown.map(|group| self.group_json(profile, group, &summary(group, summaries)));
-        // What cannot be written has nobody who would read it.
-        write_groups(writer, shown, groups.len()).map_err(|_| ServiceError::Cancelled)
+        let shown = shown.map(|(_, group)| self.group_json(profile, group, &summary(group, summaries)));
+        writer.write_all(b"{\"allocations\":").map_err(unread)?;
+        write_array(writer, shown).map_err(unread)?;
+        write!(writer, ",\"total_count\":{}}}", groups.len()).map_err(unread)
     }
 
     fn group_json<'a>(
@@ -92,11 +87,11 @@ impl Question {
         group: &Group,
         summary: &BacktraceSummary,
     ) -> GroupJson<'a> {
-        let manifest = profile.manifest();
-        let clock = Clock { start_us: manifest.start_us, runtime_us: manifest.runtime_us() };
+        let clock = Clock::of(profile.manifest());
+        let graphs = self.graphs.as_ref().map(|urls| urls.of_group(group.backtrace).map(Some));
         GroupJson {
-            all: Sums::of_all(summary).json(clock),
-            only_matched: Sums::of_matched(group).json(clock),
+            all: Sums::of_all(summary).json(clock, [None, None]),
+            only_matched: Sums::of_matched(group).json(clock, graphs.unwrap_or_default()),
             backtrace_id: group.backtrace.0,
             backtrace: frames(profile.backtrace(group.backtrace), self.strips_template_arguments),
         }
@@ -125,20 +120,4 @@ impl SortBy {
 
 fn summary(group: &Group, summaries: &[BacktraceSummary]) -> BacktraceSummary {
     summaries.get(group.backtrace.0 as usize).copied().unwrap_or_default()
-}
-
-/// One group at a time, so that they need not all be there at once.
-fn write_groups<'a>(
-    writer: &mut impl Write,
-    groups: impl Iterator<Item = GroupJson<'a>>,
-    total_count: usize,
-) -> io::Result<()> {
-    write!(writer, "{{\"allocations\":[")?;
-    for (index, group) in groups.enumerate() {
-        if index > 0 {
-            write!(writer, ",")?;
-        }
-        serde_json::to_writer(&mut *writer, &group)?;
-    }
-    write!(writer, "],\"total_count\":{total_count}}}")
 }

@@ -1,29 +1,71 @@
 //! The routes that Bytehound 0.11 had, answered as it answered: its parameters, its fields, its media types; errors are
 //! plain text, and parameters that a route does not know are passed over.
 
-mod filter_parameters;
-mod filter_tables;
+mod allocation_json;
+mod allocations;
+mod ascii_tree;
+mod backtraces;
+mod exports;
+mod filter;
+mod filter_script;
 mod frame_json;
+mod graphs;
 mod group_json;
 mod groups;
-mod instants;
-mod interval;
+mod heaptrack;
 mod list;
+mod mallopts;
+mod map_json;
+mod maps;
+mod page;
+mod regions;
+mod replay;
 mod script;
+mod static_initializers;
+mod statics_ascii_tree;
+mod text_table;
 mod timelines;
 mod timeval;
+mod tree;
+mod tree_json;
 
+pub(crate) use allocations::allocations;
+pub(crate) use ascii_tree::allocation_ascii_tree;
+pub(crate) use backtraces::{backtrace, backtraces, raw_allocations};
+pub(crate) use exports::{flame_graph, folded_stacks};
+pub(crate) use filter_script::{allocation_filter_to_script, map_filter_to_script};
+pub(crate) use graphs::{allocation_graph, map_graph};
 pub(crate) use groups::allocation_groups;
+pub(crate) use heaptrack::heaptrack;
 pub(crate) use list::list;
+pub(crate) use mallopts::mallopts;
+pub(crate) use maps::maps;
+pub(crate) use regions::regions;
+pub(crate) use replay::replay;
 pub(crate) use script::{execute_script, script_file};
-pub(crate) use timelines::{timeline, timeline_leaked};
+pub(crate) use static_initializers::{dynamic_constants, dynamic_statics};
+pub(crate) use statics_ascii_tree::{dynamic_constants_ascii_tree, dynamic_statics_ascii_tree};
+pub(crate) use timelines::{timeline, timeline_leaked, timeline_maps};
+pub(crate) use tree_json::tree;
 
+use crate::artifacts::PICTURE_POLICY;
 use crate::errors::PROFILE_NOT_FOUND;
 use crate::problem::{Plain, Problem};
 use crate::state::State;
+use crate::stream::{ChunkWriter, stream};
+use actix_web::http::header::CONTENT_SECURITY_POLICY;
 use actix_web::{HttpRequest, HttpResponse};
 use bytehound_actors::ServiceError;
+use bytehound_index::{Cancel, Profile};
 use bytehound_store::ProfileId;
+use std::sync::Arc;
+
+/// Media types of answers: which of the first two it is differed from route to route.
+const JSON: &str = "application/json";
+const JSON_UTF8: &str = "application/json; charset=utf-8";
+const TEXT: &str = "text/plain; charset=utf-8";
+const BYTES: &str = "application/octet-stream";
+const SVG: &str = "image/svg+xml";
 
 /// What a handler here answers.
 type Answer = Result<HttpResponse, Plain>;
@@ -31,6 +73,21 @@ type Answer = Result<HttpResponse, Plain>;
 /// The profile that the path names: by the id of its data, or as the one loaded last.
 fn profile(api: &State, request: &HttpRequest) -> Result<ProfileId, Problem> {
     api.service.resolve(request.match_info().query("id")).map_err(no_data)
+}
+
+/// An answer that is sent while `question` writes it.
+async fn streamed<Q>(api: &State, request: &HttpRequest, media_type: &str, question: Q) -> Answer
+where
+    Q: FnOnce(&Arc<Profile>, &mut ChunkWriter, &Cancel) -> Result<(), ServiceError> + Send + 'static,
+{
+    let id = profile(api, request)?;
+    let answer = stream(&api.service, id, question).await?;
+    let mut response = HttpResponse::Ok();
+    response.content_type(media_type);
+    if media_type == SVG {
+        response.insert_header((CONTENT_SECURITY_POLICY, PICTURE_POLICY));
+    }
+    Ok(response.streaming(answer))
 }
 
 fn no_data(error: ServiceError) -> Problem {

@@ -1,5 +1,6 @@
 //! Times as the original wrote them.
 
+use bytehound_index::Manifest;
 use serde::Serialize;
 
 /// µs in whole seconds and nanoseconds.
@@ -16,10 +17,13 @@ impl Timeval {
 }
 
 /// An instant, its distance from the start of a profile, and that as a share of the profile's runtime.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Serialize)]
 pub(super) struct Instant {
+    #[serde(rename = "timestamp")]
     pub(super) absolute: Timeval,
+    #[serde(rename = "timestamp_relative")]
     pub(super) relative: Timeval,
+    #[serde(rename = "timestamp_relative_p")]
     pub(super) share: f32,
 }
 
@@ -31,6 +35,10 @@ pub(super) struct Clock {
 }
 
 impl Clock {
+    pub(super) fn of(manifest: &Manifest) -> Self {
+        Self { start_us: manifest.start_us, runtime_us: manifest.runtime_us() }
+    }
+
     pub(super) fn at(self, us: u64) -> Instant {
         let relative_us = us.saturating_sub(self.start_us);
         Instant {

@@ -7,5 +7,6 @@ mod filters;
 mod golden;
 mod hostile;
 mod problems;
+mod recorded;
 mod support;
 mod uploads;

@@ -141,10 +141,13 @@ impl Drop for TestServer {
     }
 }
 
-/// A golden file.
+/// A golden file; it may be kept compressed.
 pub(crate) fn golden(name: &str) -> Vec<u8> {
     let path = format!("{}/../tests/data/golden/{name}", env!("CARGO_MANIFEST_DIR"));
-    std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+    std::fs::read(&path).unwrap_or_else(|error| {
+        let compressed = std::fs::read(format!("{path}.zst")).unwrap_or_else(|_| panic!("{path}: {error}"));
+        zstd::decode_all(compressed.as_slice()).unwrap()
+    })
 }
 
 fn answer(mut response: Response<ureq::Body>) -> Answer {
