@@ -84,6 +84,26 @@ fn the_routes_of_the_original_tell_it_in_plain_text() {
         (&format!("{groups}?from=x%25"), 400, "not a valid percentage"),
         (&format!("{groups}?group_leaked_allocations_min=x"), 400, "not a valid number"),
         (&format!("{groups}?from_map=x"), 400, "invalid digit found in string"),
+        ("/data/last/backtrace/x", 400, "invalid digit found in string"),
+        ("/data/last/backtrace/4294967295", 404, "backtrace not found"),
+        ("/data/last/map_graph/4294967295/full.svg", 404, "map not found"),
+        ("/data/last/map_graph/0/huge.svg", 400, "expected `full.svg` or `preview.svg`"),
+        ("/data/last/allocations?order=up", 400, "unknown variant `up`, expected `asc` or `dsc`"),
+        (
+            "/data/last/maps?lifetime=only_chain_leaked",
+            400,
+            "unknown variant `only_chain_leaked`, expected one of `all`, `only_leaked`, `only_temporary`",
+        ),
+        (
+            "/data/last/allocations?custom_filter=maps()",
+            400,
+            "failed to evaluate custom filter: expected 'AllocationList', got 'MapList'",
+        ),
+        (
+            "/data/last/maps?custom_filter=allocations()",
+            400,
+            "failed to evaluate custom filter: expected 'MapList', got 'AllocationList'",
+        ),
     ] {
         let answer = server.get(path);
         assert_eq!(answer.status, status, "{path}: {}", answer.text());

@@ -92,7 +92,12 @@ impl TestServer {
 
     /// Uploads a golden capture, and follows it until it is ready; gives its id.
     pub(crate) fn upload(&self, capture: &str) -> String {
-        let received = self.post("/v1/profiles", &golden(capture), &[]);
+        self.upload_bytes(&golden(capture))
+    }
+
+    /// The same with a capture of the test's own.
+    pub(crate) fn upload_bytes(&self, capture: &[u8]) -> String {
+        let received = self.post("/v1/profiles", capture, &[]);
         assert!(matches!(received.status, 200 | 201), "{}", received.text());
         let id = received.json()["id"].as_str().unwrap().to_owned();
         let events = self.events(&id);

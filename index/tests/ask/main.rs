@@ -11,6 +11,7 @@ mod map_streams;
 mod maps;
 mod naive;
 mod opening;
+mod operations;
 mod profiles;
 mod questions;
 mod row_sets;
