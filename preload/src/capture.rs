@@ -9,6 +9,7 @@ use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use core::time::Duration;
 
 use crate::arch::{self, HookFrame, ThreadLocal};
+use crate::calls::{self, Call, What};
 use crate::clock::{self, Tick};
 use crate::record::{self, Birth, Flags};
 use crate::ring::Pushed;
@@ -164,6 +165,43 @@ impl Drop for Inside {
     }
 }
 
+/// A thread inside the library for a rare call, which may come from within another hook: allocators map memory.
+pub(crate) struct Aside {
+    local: &'static ThreadLocal,
+    inside: Option<Inside>,
+}
+
+/// Comes in as [`enter`] does, also from within another hook; but not from within another rare call.
+pub(crate) fn enter_aside(at_least: Mode) -> Option<Aside> {
+    let inside = enter(at_least);
+    let local = arch::thread_local();
+    if mode() < at_least as u32 || local.aside.swap(1, Ordering::Relaxed) != 0 {
+        return None;
+    }
+    Some(Aside { local, inside })
+}
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        self.local.aside.store(0, Ordering::Relaxed);
+    }
+}
+
+impl Aside {
+    /// The stack of the hook's caller. What the thread walks stacks with may be in use by the hook outside, or by
+    /// what a signal interrupted: a spare record has it, too.
+    pub(crate) fn stack(&self, frame: &HookFrame) -> StackId {
+        if let Some(inside) = &self.inside {
+            return inside.stack(frame);
+        }
+        let Some(spare) = thread::take() else { return StackId::UNKNOWN };
+        // SAFETY: the record was taken for this call alone.
+        let stack = unsafe { spare.stack(frame) };
+        spare.give_up();
+        stack
+    }
+}
+
 impl Inside {
     /// A block was born. `block` is not null.
     #[inline(always)]
@@ -197,8 +235,9 @@ impl Inside {
 
     /// The allocator was given another parameter.
     pub(crate) fn mallopt(&self, frame: &HookFrame, parameter: i32, value: i32, result: i32) {
-        let stack = self.stack(frame);
-        push(self.thread, record::mallopt(clock::after(), parameter, value, result, stack));
+        let (stack, after) = (self.stack(frame), clock::after());
+        let what = What::Mallopt { parameter, value, result };
+        calls::report(&Call { before: after, after, thread: sys::thread_id(), stack, what });
     }
 
     #[cfg_attr(test, expect(dead_code, reason = "called by programs"))]

@@ -86,14 +86,20 @@ impl Conversion {
     /// The microsecond of `tick`; never earlier than that of the call before.
     #[inline]
     pub(crate) fn microseconds(&mut self, tick: Tick) -> u64 {
+        self.last = self.last.max(self.at(tick));
+        self.last
+    }
+
+    /// The microsecond of `tick`, whatever was asked before.
+    #[inline]
+    pub(crate) fn at(&self, tick: Tick) -> u64 {
         let distance = |ticks: u64| ((u128::from(ticks) * u128::from(self.rate)) >> 32) as u64;
         let nanoseconds = if tick >= self.from.tick {
             self.from.nanoseconds.wrapping_add(distance(tick.0 - self.from.tick.0))
         } else {
             self.from.nanoseconds.saturating_sub(distance(self.from.tick.0 - tick.0))
         };
-        self.last = self.last.max(nanoseconds / 1000);
-        self.last
+        nanoseconds / 1000
     }
 }
 

@@ -8,9 +8,11 @@ use core::ffi::{c_int, c_void};
 use core::ptr::null_mut;
 
 use crate::arch::{HookFrame, hook_entry};
+use crate::calls::Request;
 use crate::capture::{self, Inside, Mode, enter};
 use crate::clock;
 use crate::lifecycle;
+use crate::maps;
 use crate::memory::bootstrap;
 use crate::real::Real;
 use crate::sys;
@@ -97,6 +99,14 @@ hooks! {
     [3] free_aligned_sized(block: Block, alignment: usize, size: usize) -> ();
     /// `mallopt`
     [2] mallopt(parameter: c_int, value: c_int) -> c_int;
+    /// `mmap`
+    [6] mmap(address: Block, len: usize, protection: c_int, flags: c_int, file: c_int, offset: i64) -> Block;
+    /// `mmap64`
+    [6] mmap64(address: Block, len: usize, protection: c_int, flags: c_int, file: c_int, offset: i64) -> Block;
+    /// `munmap`
+    [2] munmap(address: Block, len: usize) -> c_int;
+    /// `mremap`; the last argument is there with some flags only.
+    [5] mremap(old: Block, old_len: usize, new_len: usize, flags: c_int, new: Block) -> Block;
     /// `dlclose`
     [1] dlclose(handle: *mut c_void) -> c_int;
     /// `_exit`
@@ -309,6 +319,66 @@ mod on {
             inside.mallopt(frame, parameter, value, result);
         }
         result
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "those of the function")]
+    pub(super) fn mmap(
+        address: Block,
+        len: usize,
+        protection: c_int,
+        flags: c_int,
+        file: c_int,
+        offset: i64,
+        frame: &HookFrame,
+        call: impl Fn() -> Option<Block>,
+    ) -> Block {
+        let request = Request {
+            address: address.addr() as u64,
+            len: len as u64,
+            protection: protection as u32,
+            flags: flags as u32,
+            descriptor: file as u32,
+            offset: offset as u64,
+        };
+        maps::on::mmap(request, frame, || call().unwrap_or_else(|| maps::plain::mmap(request)))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "those of the function")]
+    pub(super) fn mmap64(
+        address: Block,
+        len: usize,
+        protection: c_int,
+        flags: c_int,
+        file: c_int,
+        offset: i64,
+        frame: &HookFrame,
+        call: impl Fn() -> Option<Block>,
+    ) -> Block {
+        mmap(address, len, protection, flags, file, offset, frame, call)
+    }
+
+    pub(super) fn munmap(
+        address: Block,
+        len: usize,
+        frame: &HookFrame,
+        call: impl Fn() -> Option<c_int>,
+    ) -> c_int {
+        let call = || call().unwrap_or_else(|| maps::plain::munmap(address, len));
+        maps::on::munmap(address.addr() as u64, len as u64, frame, call)
+    }
+
+    pub(super) fn mremap(
+        old: Block,
+        old_len: usize,
+        new_len: usize,
+        flags: c_int,
+        new: Block,
+        frame: &HookFrame,
+        call: impl Fn() -> Option<Block>,
+    ) -> Block {
+        let call = || call().unwrap_or_else(|| maps::plain::mremap(old, old_len, new_len, flags, new));
+        let (old, old_len, new_len) = (old.addr() as u64, old_len as u64, new_len as u64);
+        maps::on::mremap(old, old_len, new_len, flags as u32, frame, call)
     }
 
     pub(super) fn dlclose(handle: *mut c_void, _: &HookFrame, call: impl Fn() -> Option<c_int>) -> c_int {

@@ -4,17 +4,19 @@
 //! | module | what it knows |
 //! |---|---|
 //! | `hooks`, `real`, `control` | the table of hooks, the functions behind them, the functions that programs may call |
-//! | `capture`, `thread`, `thread_end`, `record`, `ring` | coming in, stamping an event, and handing it to the writer |
+//! | `capture`, `thread`, `thread_end`, `record`, `ring`, `calls` | coming in, stamping an event, and handing it to the writer |
 //! | `unwind`, `stacks`, `published`, `unload` | walking a stack, and numbering the distinct ones |
 //! | `writer` | all rings to one order, and that to the file |
 //! | `streaming` | the file to clients, while it grows |
 //! | `lifecycle`, `exec`, `signal`, `settings`, `placeholders`, `environment`, `log` | the process from its first call to its end |
-//! | `arch`, `sys`, `clock`, `memory`, `maps`, `glob` | processor, kernel, time, memory, and files |
+//! | `maps` | what is mapped where, by whom, and how much of it is in memory |
+//! | `arch`, `sys`, `clock`, `memory`, `glob` | processor, kernel, time, memory, and files |
 //!
 //! Rules that hold everywhere: a hook takes no lock that the program can hold, allocates nothing from the
 //! program's allocator, leaves `errno` alone, and never writes to the program's stack or blocks.
 
 mod arch;
+mod calls;
 mod capture;
 mod clock;
 mod control;

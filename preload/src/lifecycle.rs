@@ -15,7 +15,7 @@ use crate::clock::{self, Pair};
 use crate::log::{self, Level};
 use crate::settings::{self, Settings};
 use crate::writer::{self, FlushRequest};
-use crate::{exec, hooks, real, signal, sys, thread_end, unwind};
+use crate::{exec, hooks, maps, real, signal, sys, thread_end, unwind};
 
 /// What is known from the start on.
 pub(crate) struct Start {
@@ -74,6 +74,7 @@ pub(crate) fn initialise() {
         clock::choose();
         let (settings, warnings) = settings::from_environment();
         GRABS_BACKTRACES_ON_FREE.store(settings.grab_backtraces_on_free, Ordering::Relaxed);
+        maps::on::gather(settings.gathers_maps());
         log::set_level(settings.log);
         warnings.iter().for_each(|warning| log::say(Level::Warn, format_args!("{warning}")));
         if settings.zero_memory {

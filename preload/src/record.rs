@@ -58,13 +58,6 @@ pub(crate) enum Record {
         old: u64,
         new: Birth,
     },
-    /// The allocator was given another parameter.
-    Mallopt {
-        parameter: i32,
-        value: i32,
-        result: i32,
-        stack: StackId,
-    },
     Marker {
         value: u32,
     },
@@ -81,7 +74,6 @@ const LEAVE: u64 = 4;
 const REALLOC: u64 = 5;
 const MARKER: u64 = 6;
 const OVERRIDE_TIME: u64 = 7;
-const MALLOPT: u64 = 8;
 
 #[inline(always)]
 fn first(tick: Tick, kind: u64) -> u64 {
@@ -131,18 +123,6 @@ pub(crate) fn override_time(tick: Tick, microseconds: u64) -> [u64; 2] {
     [first(tick, OVERRIDE_TIME), microseconds]
 }
 
-pub(crate) fn mallopt(tick: Tick, parameter: i32, value: i32, result: i32, stack: StackId) -> [u64; 3] {
-    [first(tick, MALLOPT), two(parameter as u32, value as u32), two(result as u32, stack.0)]
-}
-
-fn two(high: u32, low: u32) -> u64 {
-    u64::from(high) << 32 | u64::from(low)
-}
-
-fn high(word: u64) -> u32 {
-    (word >> 32) as u32
-}
-
 impl Birth {
     #[inline(always)]
     fn pack(self) -> [u64; 3] {
@@ -170,11 +150,6 @@ pub(crate) fn read(word: impl Fn(u64) -> u64) -> Option<(Record, u64)> {
         REALLOC => (Record::Realloc { old: word(4), new: birth() }, 5),
         MARKER => (Record::Marker { value: word(1) as u32 }, 2),
         OVERRIDE_TIME => (Record::OverrideTime { microseconds: word(1) }, 2),
-        MALLOPT => {
-            let stack = StackId(word(2) as u32);
-            let (parameter, value) = (high(word(1)) as i32, word(1) as i32);
-            (Record::Mallopt { parameter, value, result: high(word(2)) as i32, stack }, 3)
-        }
         _ => return None,
     })
 }
@@ -205,8 +180,6 @@ mod tests {
         check(&free(at, 9, StackId(3)), Record::Free { pointer: 9, stack: StackId(3) });
         check(&leave(at, 9), Record::Leave { pointer: 9 });
         check(&realloc(at, 8, birth), Record::Realloc { old: 8, new: birth });
-        let told = Record::Mallopt { parameter: -8, value: i32::MIN, result: 1, stack: StackId(u32::MAX) };
-        check(&mallopt(at, -8, i32::MIN, 1, StackId(u32::MAX)), told);
         check(&marker(at, 4), Record::Marker { value: 4 });
         check(&override_time(at, u64::MAX), Record::OverrideTime { microseconds: u64::MAX });
     }

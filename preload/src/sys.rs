@@ -6,6 +6,7 @@ use core::sync::atomic::{AtomicU32, AtomicU64};
 use core::time::Duration;
 
 use crate::arch::syscall;
+use crate::calls::{self, What};
 
 /// An error number of the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,10 +26,12 @@ pub(crate) fn checked(result: isize) -> Result<usize> {
 
 /// Private zeroed memory, never given back.
 pub(crate) fn map(len: usize) -> Result<&'static mut [u8]> {
+    let _flight = calls::take_off();
     let protection = (libc::PROT_READ | libc::PROT_WRITE) as usize;
     let flags = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE) as usize;
     // SAFETY: a new anonymous mapping touches nothing that exists.
     let address = checked(unsafe { syscall(libc::SYS_mmap, [0, len, protection, flags, usize::MAX, 0]) })?;
+    calls::report_own(What::OwnMap { address: address as u64, len: len as u64 });
     // SAFETY: the kernel just gave us `len` zeroed bytes, and nobody else knows them.
     Ok(unsafe { core::slice::from_raw_parts_mut(core::ptr::with_exposed_provenance_mut(address), len) })
 }
@@ -45,6 +48,8 @@ pub(crate) fn map_words(count: usize) -> Result<&'static [AtomicU64]> {
 /// # Safety
 /// Nothing refers to it any more.
 pub(crate) unsafe fn unmap(address: usize, len: usize) {
+    let _flight = calls::take_off();
+    calls::report_own(What::OwnUnmap { address: address as u64, len: len as u64 });
     // SAFETY: the caller gives the range up.
     let _ = checked(unsafe { syscall(libc::SYS_munmap, [address, len, 0, 0, 0, 0]) });
 }
@@ -128,6 +133,63 @@ pub(crate) fn read(descriptor: Descriptor, buffer: &mut [u8]) -> Result<usize> {
             syscall(libc::SYS_read, [descriptor.0 as usize, memory, buffer.len(), 0, 0, 0])
         }
     })
+}
+
+/// `struct page_region` of the kernel.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+pub(crate) struct PageRange {
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+    pub(crate) categories: u64,
+}
+
+/// `struct pm_scan_arg` of the kernel.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+pub(crate) struct ScanRequest {
+    size: u64,
+    flags: u64,
+    start: u64,
+    end: u64,
+    /// Where the scan stopped.
+    pub(crate) walked_to: u64,
+    ranges: u64,
+    ranges_len: u64,
+    pages_max: u64,
+    inverted: u64,
+    all_of: u64,
+    /// Pages with one of these categories are told.
+    any_of: u64,
+    /// Categories that are told of them.
+    wanted: u64,
+}
+
+impl ScanRequest {
+    /// Asks for the pages of a range that are of one of some categories, and which of `wanted` they are of.
+    pub(crate) fn new(start: u64, end: u64, any_of: u64, wanted: u64) -> Self {
+        Self { start, end, any_of, wanted, ..Self::default() }
+    }
+}
+
+/// Finds pages by category (`PAGEMAP_SCAN`).
+pub(crate) fn scan_pages<'a>(
+    pagemap: Descriptor,
+    request: &mut ScanRequest,
+    found: &'a mut [PageRange],
+) -> Result<&'a [PageRange]> {
+    const PAGEMAP_SCAN: usize = 0xc060_6610;
+    request.size = size_of::<ScanRequest>() as u64;
+    request.ranges = found.as_mut_ptr().addr() as u64;
+    request.ranges_len = found.len() as u64;
+    let count = retry(|| {
+        // SAFETY: the kernel writes into the request and, as it says, into `found`.
+        unsafe {
+            let request = (&raw mut *request).addr();
+            syscall(libc::SYS_ioctl, [pagemap.0 as usize, PAGEMAP_SCAN, request, 0, 0, 0])
+        }
+    })?;
+    Ok(found.get(..count).unwrap_or_default())
 }
 
 /// Reads until `buffer` is full or the file ends.

@@ -38,6 +38,8 @@ pub(crate) struct ThreadLocal {
     pub(crate) resolving: AtomicU32,
     /// The thread's record: an address, or one of the special values of `thread`.
     pub(crate) record: AtomicUsize,
+    /// Not 0 while the thread is inside a hook of a rare call.
+    pub(crate) aside: AtomicU32,
 }
 
 global_asm!(
@@ -152,12 +154,14 @@ pub(crate) fn counter_is_invariant() -> bool {
 /// The entry is assembly because unwinding starts with the caller's registers, and because an address inside
 /// the exported function has to be the innermost one of every stack.
 macro_rules! hook_entry {
-    ($(#[$meta:meta])* $name:ident, 0, $entry:path) => { $crate::arch::hook_entry!(@ $(#[$meta])* $name, "rdi", $entry); };
-    ($(#[$meta:meta])* $name:ident, 1, $entry:path) => { $crate::arch::hook_entry!(@ $(#[$meta])* $name, "rsi", $entry); };
-    ($(#[$meta:meta])* $name:ident, 2, $entry:path) => { $crate::arch::hook_entry!(@ $(#[$meta])* $name, "rdx", $entry); };
-    ($(#[$meta:meta])* $name:ident, 3, $entry:path) => { $crate::arch::hook_entry!(@ $(#[$meta])* $name, "rcx", $entry); };
-    ($(#[$meta:meta])* $name:ident, 5, $entry:path) => { $crate::arch::hook_entry!(@ $(#[$meta])* $name, "r9", $entry); };
-    (@ $(#[$meta:meta])* $name:ident, $register:literal, $entry:path) => {
+    ($(#[$meta:meta])* $name:ident, 0, $entry:path) => { $crate::arch::hook_entry!(@ $(#[$meta])* $name, "lea rdi, [rsp - 8]", $entry); };
+    ($(#[$meta:meta])* $name:ident, 1, $entry:path) => { $crate::arch::hook_entry!(@ $(#[$meta])* $name, "lea rsi, [rsp - 8]", $entry); };
+    ($(#[$meta:meta])* $name:ident, 2, $entry:path) => { $crate::arch::hook_entry!(@ $(#[$meta])* $name, "lea rdx, [rsp - 8]", $entry); };
+    ($(#[$meta:meta])* $name:ident, 3, $entry:path) => { $crate::arch::hook_entry!(@ $(#[$meta])* $name, "lea rcx, [rsp - 8]", $entry); };
+    ($(#[$meta:meta])* $name:ident, 5, $entry:path) => { $crate::arch::hook_entry!(@ $(#[$meta])* $name, "lea r9, [rsp - 8]", $entry); };
+    // A seventh argument goes on the stack, where the frame has a word to spare.
+    ($(#[$meta:meta])* $name:ident, 6, $entry:path) => { $crate::arch::hook_entry!(@ $(#[$meta])* $name, "lea rax, [rsp - 8]\nmov qword ptr [rsp], rax", $entry); };
+    (@ $(#[$meta:meta])* $name:ident, $pass:literal, $entry:path) => {
         $(#[$meta])*
         #[unsafe(naked)]
         pub(crate) unsafe extern "C" fn $name() {
@@ -172,7 +176,7 @@ macro_rules! hook_entry {
                 "sub rsp, 8",
                 ".cfi_adjust_cfa_offset 8",
                 // The call below stores the frame's first word: an address inside this function.
-                concat!("lea ", $register, ", [rsp - 8]"),
+                $pass,
                 "call {entry}",
                 "add rsp, 8",
                 ".cfi_adjust_cfa_offset -8",

@@ -9,6 +9,7 @@ use super::modules::Modules;
 use super::stream::Stream;
 use crate::clock::Conversion;
 use crate::clock::Tick;
+use crate::maps;
 use crate::record::{Birth, Record};
 use crate::stacks::{self, StackId};
 use crate::sys::Result;
@@ -66,12 +67,6 @@ impl Events {
             Record::Leave { pointer } => {
                 self.moves.push(Move { thread, pointer, split: false });
                 Ok(())
-            }
-            Record::Mallopt { parameter: param, value, result, stack } => {
-                let timestamp = self.timestamp(tick);
-                self.define(stack, timestamp)?;
-                let backtrace = u64::from(stack.0);
-                self.stream.event(&Event::Mallopt { timestamp, backtrace, thread, param, value, result })
             }
             Record::Marker { value } => self.stream.event(&Event::Marker { value }),
             Record::OverrideTime { microseconds } => {
@@ -161,6 +156,27 @@ impl Events {
         self.modules.cover(generation, &self.addresses, &mut self.stream, now)?;
         let addresses = Addresses::Words(&self.addresses);
         self.stream.event(&Event::Backtrace { id: u64::from(stack.0), addresses })
+    }
+}
+
+impl maps::Sink for Events {
+    fn time(&self, tick: Tick) -> Timestamp {
+        Timestamp(self.conversion.at(tick))
+    }
+
+    fn event(&mut self, tick: Tick, event: &Event<'_>) -> Result<()> {
+        let now = self.time(tick);
+        match event {
+            Event::Mallopt { backtrace, .. } => self.define(StackId(*backtrace as u32), now)?,
+            Event::MemoryMapEx { source, .. } => self.define(StackId(source.backtrace as u32), now)?,
+            Event::RemoveRegion { sources, .. } => {
+                for removal in sources {
+                    self.define(StackId(removal.source.backtrace as u32), now)?;
+                }
+            }
+            _ => {}
+        }
+        self.stream.event(event)
     }
 }
 

@@ -15,11 +15,12 @@ use super::stream::{self, Stream};
 use crate::clock::{Conversion, Pair, Tick};
 use crate::lifecycle::{self, Start};
 use crate::log::{self, Level};
+use crate::maps::Watch;
 use crate::placeholders::Placeholders;
 use crate::record::{self, Record};
 use crate::sys::{self, Errno, Result};
 use crate::thread::{self, Thread};
-use crate::{capture, clock, signal};
+use crate::{calls, capture, clock, signal};
 
 /// How long the writer sleeps when nobody wakes it.
 const REST: Duration = Duration::from_millis(200);
@@ -53,6 +54,7 @@ pub(super) struct Session {
     /// The newest record in `feeds`: in the list of all, newer ones stand before it.
     newest: Option<&'static Thread>,
     merge: Merge,
+    maps: Watch,
     /// Before this moment all threads of then are in `feeds`.
     looked: Tick,
     flushed: u64,
@@ -86,6 +88,7 @@ impl Session {
             feeds: Vec::with_capacity(64),
             newest: None,
             merge: Merge::default(),
+            maps: Watch::new(start.settings.gathers_maps()),
             looked: Tick(0),
             flushed: 0,
             lost: 0,
@@ -138,6 +141,7 @@ impl Session {
         let pair = Pair::now();
         self.events.conversion.advance(pair);
         let events = &mut self.events;
+        self.maps.round(end, last, events)?;
         let mut result = Ok(());
         let mut taken = 0;
         self.merge.run(&mut self.feeds, end, |feed| {
@@ -147,7 +151,7 @@ impl Session {
             }
         });
         self.taken = taken;
-        self.lost += self.feeds.iter().map(|feed| feed.thread.take_lost()).sum::<u64>();
+        self.lost += self.feeds.iter().map(|feed| feed.thread.take_lost()).sum::<u64>() + calls::take_lost();
         result?;
         let answered = request.filter(|_| end > FlushRequest::moment());
         if last || answered.is_some() || pair.nanoseconds.saturating_sub(self.flushed) > FLUSH_EVERY {

@@ -1,0 +1,170 @@
+//! Programs that map memory in every way: their captures have each map, with what is left of it, who made it, who took
+//! it away, and how much of it is in memory.
+
+use anyhow::{Context, Result, ensure};
+use bytehound_index::{BacktraceId, Map, Profile};
+use bytehound_tests::{Capture, bytehound, compile, functions_of, index, run};
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+use std::sync::Arc;
+use tempfile::{TempDir, tempdir};
+
+/// What a program says of the maps that one of its functions made: the places that are left, and their bytes in memory.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Left {
+    places: BTreeSet<(u64, u64)>,
+    resident: u64,
+}
+
+struct Run {
+    _folder: TempDir,
+    capture: Capture,
+    profile: Arc<Profile>,
+}
+
+impl Run {
+    fn of(source: &str) -> Result<Self> {
+        let folder = tempdir()?;
+        let program = compile(source, folder.path())?;
+        let plain = run(&mut Command::new(&program))?;
+        ensure!(plain.code == Some(0), "`{source}` fails by itself: {}", plain.stderr);
+        let capture = Capture::of(folder.path(), "program", &[&program])?;
+        assert_eq!(capture.ended.code, Some(0), "{}", capture.ended.stderr);
+        let profile = index(&capture.path)?;
+        assert_eq!(profile.manifest().defects, [""; 0], "{source}");
+        Ok(Self { _folder: folder, capture, profile })
+    }
+
+    /// What the program says is left, by function.
+    fn told(&self) -> Result<BTreeMap<String, Left>> {
+        let mut told: BTreeMap<_, Left> = BTreeMap::new();
+        for line in self.capture.ended.stdout.lines().filter_map(|line| line.strip_prefix("map=")) {
+            let (site, rest) = line.split_once(' ').context("a site and numbers")?;
+            let number = |key: &str| {
+                let mut pairs = rest.split(' ').filter_map(|pair| pair.split_once('='));
+                let found = pairs.find(|(name, _)| *name == key).context("a key and a number")?;
+                Ok::<u64, anyhow::Error>(found.1.parse()?)
+            };
+            let left = told.entry(site.to_owned()).or_default();
+            left.places.insert((number("address")?, number("size")?));
+            left.resident += number("resident")?;
+        }
+        ensure!(!told.is_empty(), "the program told of no map");
+        Ok(told)
+    }
+
+    /// The maps that a function made by calling `mmap` or `mmap64`.
+    fn made_by<'a>(&'a self, site: &'a str) -> impl Iterator<Item = Map<'a>> {
+        self.profile.maps().filter(move |map| {
+            let backtrace = map.call.and_then(|call| call.backtrace);
+            backtrace.is_some_and(|backtrace| self.innermost(backtrace, ["mmap", "mmap64"]) == Some(site))
+        })
+    }
+
+    /// The function that called one of these hooks.
+    fn innermost(&self, backtrace: BacktraceId, hooks: [&str; 2]) -> Option<&str> {
+        let mut functions = functions_of(&self.profile, backtrace);
+        functions.next().filter(|hook| hooks.contains(hook)).and_then(|_| functions.next())
+    }
+
+    fn left(&self, site: &str) -> Left {
+        let mut left = Left::default();
+        for map in self.made_by(site) {
+            let there = map.regions().filter(|region| region.removed_us.is_none());
+            left.places.extend(there.map(|region| (region.address, region.size)));
+            left.resident += map.usage().last().map_or(0, |usage| usage.rss());
+        }
+        left
+    }
+}
+
+#[test]
+fn of_every_map_the_capture_has_what_is_left_and_how_much_of_it_is_in_memory() -> Result<()> {
+    let run = Run::of("mappings.c")?;
+    for (site, told) in run.told()? {
+        let mut found = run.left(&site);
+        // The kernel reads around what is needed of a file.
+        if site == "of_a_file" {
+            found.resident = told.resident;
+        }
+        assert_eq!(found, told, "{site}");
+    }
+    Ok(())
+}
+
+#[test]
+fn maps_are_named_and_have_the_access_that_was_asked_for() -> Result<()> {
+    let run = Run::of("mappings.c")?;
+    let the = |site| run.made_by(site).next().context(site);
+    assert_eq!((the("whole")?.name, the("shared")?.name), ("[anon:mmap]", "[anon:mmap]"));
+    assert!(the("shared")?.access.shared && !the("whole")?.access.shared && the("whole")?.access.writable);
+    let file = the("of_a_file")?;
+    assert!(file.name.ends_with("/mappings") && !file.access.writable, "{}", file.name);
+    assert!(run.profile.maps().any(|map| map.is_bytehound() && map.peak_rss > 0));
+    assert!(run.profile.maps().any(|map| map.name == "[stack]" && map.peak_rss > 0));
+    Ok(())
+}
+
+#[test]
+fn every_removal_has_its_part_and_its_caller() -> Result<()> {
+    let run = Run::of("mappings.c")?;
+    let removals = |site| {
+        let mut told = Vec::new();
+        for map in run.made_by(site) {
+            for removal in map.regions().flat_map(|region| region.removals().collect::<Vec<_>>()) {
+                let name = |backtrace| functions_of(&run.profile, backtrace).nth(1);
+                told.push((removal.size / 4096, removal.call.backtrace.and_then(name)));
+            }
+        }
+        told
+    };
+    assert_eq!(removals("punched"), [(2, Some("unmaps"))]);
+    assert_eq!(removals("below"), [(4, Some("overlay"))]);
+    assert_eq!(removals("shrunk"), [(27, Some("remaps"))]);
+    assert_eq!(removals("moved"), [(4, Some("remaps"))]);
+    assert_eq!(removals("target"), [(2, Some("remaps"))]);
+    assert_eq!(removals("whole"), []);
+    Ok(())
+}
+
+#[test]
+fn maps_that_lived_for_a_moment_are_there_and_so_are_those_of_threads() -> Result<()> {
+    let run = Run::of("mappings.c")?;
+    for (site, count) in [("short_lived", 1001), ("in_a_thread", 400)] {
+        let maps: Vec<_> = run.made_by(site).collect();
+        assert_eq!(maps.len(), count, "{site}");
+        for map in maps {
+            let end = map.unmapped_by.and_then(|call| call.backtrace).context("nobody unmapped it")?;
+            assert_eq!(run.innermost(end, ["munmap"; 2]), Some("unmaps"), "{site}");
+            assert!(map.unmapped_us >= Some(map.mapped_us), "{site}");
+        }
+    }
+    let threads: BTreeSet<_> = run.made_by("in_a_thread").filter_map(|map| Some(map.call?.thread)).collect();
+    assert_eq!(threads.len(), 4);
+    Ok(())
+}
+
+#[test]
+fn scripts_find_maps_by_what_they_are() -> Result<()> {
+    let run = Run::of("mappings.c")?;
+    let script = r#"
+        let through = |name| maps().only_passing_through_function("^" + name + "$");
+        println("{} {}", through.call("short_lived").len(), through.call("short_lived").only_temporary().len());
+        println("{}", through.call("whole").only_leaked().only_writable().only_peak_rss_at_least(1048576).len());
+        println("{}", through.call("whole").only_bytehound().len());
+        println("{}", through.call("shared")[0].size());
+    "#;
+    assert_eq!(answer(&run, script)?, "1001 1001\n1\n0\n65536\n");
+    Ok(())
+}
+
+fn answer(of: &Run, script: &str) -> Result<String> {
+    let folder = tempdir()?;
+    let file = folder.path().join("script.rhai");
+    std::fs::write(&file, script)?;
+    let mut command = Command::new(bytehound());
+    command.arg("script").arg(&file).arg("-d").arg(&of.capture.path);
+    let ended = run(command.arg("--data-dir").arg(folder.path().join("data")))?;
+    ensure!(ended.code == Some(0), "the script fails: {}", ended.stderr);
+    Ok(ended.stdout)
+}
