@@ -32,9 +32,8 @@ fn gather_from(target: &str, arguments: &GatherArguments, report: &Report) -> Re
     let addresses = resolve(target).with_context(|| {
         format!("cannot find `{target}`; name a machine and a port, as in `192.168.0.7:{SERVER_PORT}`")
     })?;
-    let connection = Connection::to_first(&addresses).with_context(|| {
-        format!("cannot connect to `{target}`; does the program run, with MEMORY_PROFILER_ENABLE_SERVER=1?")
-    })?;
+    let connection =
+        Connection::to_first(&addresses).with_context(|| format!("cannot gather from `{target}`"))?;
     let outcome = Download::begin(connection, &arguments.output_dir, report)
         .and_then(|download| download.run(|_| {}))
         .with_context(|| format!("cannot gather from `{target}`"))?;

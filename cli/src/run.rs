@@ -30,7 +30,9 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<u8> {
     let (pid, status) =
         signals::run(&mut command).with_context(|| format!("cannot run `{}`", program.to_string_lossy()))?;
     let processes = if settings.track_child_processes { Processes::All } else { Processes::One(pid) };
-    report(&Pattern::new(&pattern, processes), started);
+    if !pattern.as_os_str().is_empty() {
+        report(&Pattern::new(&pattern, processes), started);
+    }
     signals::end_like(status)
 }
 
@@ -59,7 +61,9 @@ fn library(told: Option<&Path>) -> Result<PathBuf> {
 fn output_pattern(told: Option<PathBuf>) -> Result<PathBuf> {
     let told = told.or_else(|| std::env::var_os("MEMORY_PROFILER_OUTPUT").map(PathBuf::from));
     let default = || OsString::from_vec(Settings::default().output).into();
-    Ok(std::env::current_dir()?.join(told.unwrap_or_else(default)))
+    let told = told.unwrap_or_else(default);
+    // No file is wanted then, and surely not one in the place of this folder.
+    Ok(if told.as_os_str().is_empty() { told } else { std::env::current_dir()?.join(told) })
 }
 
 /// The settings that the program will find; says what is doubtful about them.

@@ -56,6 +56,22 @@ fn the_environment_is_set_up() {
 }
 
 #[test]
+fn an_empty_output_asks_for_no_file() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bytehound"));
+    command.args([
+        "run",
+        "--library",
+        harmless_library(),
+        "--",
+        "sh",
+        "-c",
+        "echo \"[$MEMORY_PROFILER_OUTPUT]\"",
+    ]);
+    let ended = command.env("MEMORY_PROFILER_OUTPUT", "").output().expect("the program can be started");
+    assert_eq!((&ended.stdout[..], &ended.stderr[..]), (&b"[]\n"[..], &b""[..]));
+}
+
+#[test]
 fn a_run_without_a_capture_says_so() {
     let text = String::from_utf8(shell("true").stderr).unwrap();
     assert!(text.contains("nothing was captured"), "{text}");

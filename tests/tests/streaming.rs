@@ -6,7 +6,7 @@ use bytehound_format::protocol::Request;
 use bytehound_tests::{Client, Message, Streamed, allocations_of, bytehound, compile};
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use tempfile::{TempDir, tempdir};
@@ -197,6 +197,33 @@ fn a_port_that_is_taken_is_passed_over() -> Result<()> {
     let mut program = Streamed::start(&mut command, &setting.capture)?;
     assert!((1..=100).contains(&(program.port - base)), "{} after {base}", program.port);
     assert!(program.end()?.success());
+    Ok(())
+}
+
+#[test]
+fn the_port_of_a_program_that_has_ended_is_free_for_the_next() -> Result<()> {
+    let setting = Setting::new()?;
+    let mut program = setting.start()?;
+    let client = in_background(Client::connect(program.port)?);
+    let port = program.port;
+    program.end()?;
+    // The program closed the connection first: for a minute, its address is remembered.
+    assert_eq!(result(client)?.1.last(), Some(&Message::Finished));
+    let mut command = Command::new(&setting.program);
+    command.env("MEMORY_PROFILER_BASE_SERVER_PORT", port.to_string());
+    assert_eq!(Streamed::start(&mut command, &setting.capture)?.port, port);
+    Ok(())
+}
+
+#[test]
+fn only_this_machine_is_let_in_unless_another_address_is_named() -> Result<()> {
+    let setting = Setting::new()?;
+    let elsewhere = |port| TcpStream::connect(("127.0.0.2", port));
+    assert!(elsewhere(setting.start()?.port).is_err());
+    let mut command = Command::new(&setting.program);
+    command.env("MEMORY_PROFILER_SERVER_INTERFACE", "0.0.0.0");
+    let open = Streamed::start(&mut command, &setting.capture)?;
+    assert!(elsewhere(open.port).is_ok());
     Ok(())
 }
 

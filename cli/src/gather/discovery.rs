@@ -112,7 +112,7 @@ impl Gathering<'_> {
             Ok(connection) => (connection.id() == id).then_some(connection),
             Err(error) => {
                 if !interrupt::is_stopped() {
-                    self.report.say(&format!("cannot connect to {machine}:{port}: {error:#}"));
+                    self.report.say(&format!("cannot gather from {machine}:{port}: {error:#}"));
                 }
                 None
             }

@@ -54,7 +54,7 @@ impl Connection {
     }
 
     fn to(address: SocketAddr) -> Result<Self> {
-        let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+        let stream = TcpStream::connect_timeout(&address, PATIENCE).map_err(explained)?;
         stream.set_read_timeout(Some(LOOK))?;
         let mut arrived = Vec::with_capacity(2 * READ_LEN);
         let begun = Instant::now();
@@ -76,7 +76,7 @@ impl Connection {
             }
             ensure!(
                 matches!(Response::decode(&arrived), Ok(None)),
-                "it does not begin as a program under Bytehound does"
+                "it begins with another message: is it a program under Bytehound?"
             );
         };
         let version = header.protocol_version;
@@ -106,6 +106,16 @@ impl Connection {
 
     fn ask(&mut self, request: Request) -> Result<()> {
         Ok(self.stream.write_all(&request.encode())?)
+    }
+}
+
+fn explained(error: std::io::Error) -> anyhow::Error {
+    match error.kind() {
+        ErrorKind::ConnectionRefused => anyhow::anyhow!(
+            "nobody listens there: start the program with MEMORY_PROFILER_ENABLE_SERVER=1, and for other machines \
+             with MEMORY_PROFILER_SERVER_INTERFACE=0.0.0.0"
+        ),
+        _ => error.into(),
     }
 }
 

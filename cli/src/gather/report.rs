@@ -27,12 +27,12 @@ impl Report {
 
     /// A connection that stands; its bar.
     pub(super) fn connected(&self, peer: SocketAddr, header: &BroadcastHeader<'_>) -> ProgressBar {
-        let (program, pid) = (program_name(header), header.pid);
+        let (program, pid) = (printable(&program_name(header)), header.pid);
         let up = header.timestamp.0.saturating_sub(header.initial_timestamp.0) / 1_000_000;
         self.say(&format!(
             "connected to {peer}: `{}`, process {pid}, {}, captured for {up} s",
             command(header),
-            header.arch
+            printable(&header.arch)
         ));
         let bar = self.bars.add(ProgressBar::no_length());
         if let Ok(style) =
@@ -63,8 +63,12 @@ impl Report {
     }
 }
 
-/// The command line, as one would type it, without what would disturb the terminal.
+/// The command line, as one would type it.
 fn command(header: &BroadcastHeader<'_>) -> String {
-    let text = String::from_utf8_lossy(&header.cmdline).replace('\0', " ");
-    text.trim_end().chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+    printable(String::from_utf8_lossy(&header.cmdline).replace('\0', " ").trim_end())
+}
+
+/// A text of somebody else's, without what would disturb the terminal.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
 }

@@ -5,9 +5,10 @@ use core::net::Ipv4Addr;
 use bytehound_format::protocol::{BROADCAST_PORT, BroadcastHeader, PROTOCOL_VERSION, Response};
 use bytehound_format::{DataId, HeaderBody, SliceOutput, Timestamp};
 
-use super::socket::{self, Follows};
+use super::client::Client;
+use super::socket;
 use crate::arch;
-use crate::sys::{self, Descriptor};
+use crate::sys;
 
 /// Bytes of the command line that are told: an announcement should fit into one packet.
 const COMMAND_LEN_MAX: usize = 512;
@@ -40,13 +41,12 @@ impl Announcement {
         }
     }
 
-    /// Sends a new client its first message; says whether there was room for it, as there always is.
-    pub(super) fn greet(&self, client: Descriptor) -> bool {
+    /// Greets a new client; says whether it could be.
+    pub(super) fn greet(&self, client: &Client) -> bool {
         let mut memory = [0; LEN_MAX];
         let mut out = SliceOutput::new(&mut memory);
         Response::Start(self.header()).encode(&mut out);
-        let Some(message) = out.finish() else { return false };
-        socket::send(client, message, Follows::Nothing) == Ok(message.len())
+        out.finish().is_some_and(|message| client.greet(message))
     }
 
     fn header(&self) -> BroadcastHeader<'_> {

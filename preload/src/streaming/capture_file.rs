@@ -31,6 +31,12 @@ impl CaptureFile {
     }
 }
 
+impl Drop for CaptureFile {
+    fn drop(&mut self) {
+        sys::close(self.0);
+    }
+}
+
 /// A file without a name, for a capture that is streamed but not wanted on disk. It vanishes with the process.
 pub(crate) fn spool() -> Result<Descriptor> {
     let mut folder = None;

@@ -18,6 +18,8 @@ const STALLED_AFTER: u64 = 2_000_000_000;
 /// The capture at a moment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Moment {
+    /// Number of the newest request that all clients catch up.
+    pub(super) asked: u32,
     /// Bytes in the file.
     pub(super) len: u64,
     /// Whether no more will come.
@@ -32,8 +34,8 @@ pub(super) struct Gone;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// It was told who we are, and has asked for nothing.
-    Greeted,
+    /// It has asked for nothing.
+    Idle,
     /// It gets what was in the file when it asked, which ends here.
     CatchingUp { until: u64 },
     /// It gets what is added.
@@ -83,11 +85,11 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// A client that has been greeted.
+    /// A client that has come, and is not greeted yet.
     pub(super) fn new(socket: Descriptor, now: u64) -> Self {
         Self {
             socket,
-            phase: Phase::Greeted,
+            phase: Phase::Idle,
             head: Head::default(),
             payload: 0,
             position: 0,
@@ -97,6 +99,11 @@ impl Client {
             unacknowledged: 0,
             moved: now,
         }
+    }
+
+    /// Sends the client its first message; says whether there was room for it, as there always is.
+    pub(super) fn greet(&self, message: &[u8]) -> bool {
+        socket::send(self.socket, message, Follows::Nothing) == Ok(message.len())
     }
 
     /// Sends what the client has room for, up to a limit.
@@ -136,7 +143,7 @@ impl Client {
                 self.pings -= 1;
                 Response::Pong
             }
-            Phase::Greeted => return false,
+            Phase::Idle => return false,
             Phase::CatchingUp { until } if self.position >= until => {
                 self.phase = Phase::Live;
                 Response::FinishedInitialStreaming
@@ -216,7 +223,7 @@ impl Client {
 
     fn take(&mut self, moment: Moment) -> Result<(), Gone> {
         match Request::decode(self.request).map_err(|_| Gone)? {
-            Request::StartStreaming if self.phase == Phase::Greeted => {
+            Request::StartStreaming if self.phase == Phase::Idle => {
                 self.phase = Phase::CatchingUp { until: moment.len };
             }
             Request::StartStreaming => {}
@@ -254,9 +261,10 @@ impl Client {
     pub(super) fn is_stalled(&self, now: u64) -> bool {
         now.saturating_sub(self.moved) > STALLED_AFTER
     }
+}
 
-    /// Ends the connection.
-    pub(super) fn leave(&self) {
+impl Drop for Client {
+    fn drop(&mut self) {
         sys::close(self.socket);
     }
 }

@@ -48,18 +48,22 @@ pub(crate) fn start(settings: &Settings, header: &HeaderBody<'_>, capture: Optio
         return;
     }
     let Some(server) = capture.and_then(|capture| Server::open(settings, header, capture)) else { return };
-    if let Ok(mut place) = HANDED_OVER.lock() {
-        *place = Some(server);
-    }
+    hand_over(Some(server));
     if let Err(Errno(number)) = writer::start_beside(entry) {
         log::say(Level::Error, format_args!("cannot start the streaming thread (error {number})"));
+        drop(hand_over(None));
     }
+}
+
+/// Puts a server there, or takes the one that is.
+fn hand_over(server: Option<Server>) -> Option<Server> {
+    let mut place = HANDED_OVER.lock().ok()?;
+    core::mem::replace(&mut place, server)
 }
 
 extern "C" fn entry(_: usize) -> ! {
     sys::name_thread(c"mem-prof-stream");
-    let server = HANDED_OVER.lock().ok().and_then(|mut place| place.take());
-    if let Some(server) = server {
+    if let Some(server) = hand_over(None) {
         server.run();
     }
     CLIENTS.store(0, Ordering::Release);

@@ -34,6 +34,8 @@ pub(super) struct Server {
     /// The request to catch up that was seen last, and where the file ended then.
     asked: u32,
     asked_for: u64,
+    /// When new clients are accepted again, in ns.
+    accepts_from: u64,
 }
 
 impl Server {
@@ -70,6 +72,7 @@ impl Server {
             buffer: zeroed(PIECE_LEN)?,
             asked: 0,
             asked_for: 0,
+            accepts_from: 0,
         })
     }
 
@@ -92,9 +95,10 @@ impl Server {
     }
 
     fn moment(&self) -> Moment {
-        // In this order: what is complete does not grow any more.
+        // In this order: what is asked for is in the file by then, and what is complete does not grow any more.
+        let asked = ASKED.load(Ordering::Acquire);
         let complete = COMPLETE.load(Ordering::Acquire);
-        Moment { complete, len: self.capture.len(), now: clock::nanoseconds() }
+        Moment { asked, complete, len: self.capture.len(), now: clock::nanoseconds() }
     }
 
     /// Gives every client what it has room for; says how many there are.
@@ -103,7 +107,6 @@ impl Server {
             let Some(client) = place else { continue };
             let served = client.serve(&self.capture, moment, &mut self.buffer);
             if served.is_err() || (moment.complete && client.is_stalled(moment.now)) {
-                client.leave();
                 *place = None;
             }
         }
@@ -114,9 +117,8 @@ impl Server {
 
     /// Answers a request that all clients catch up, when they have or will not.
     fn answer(&mut self, moment: Moment) {
-        let asked = ASKED.load(Ordering::Acquire);
-        if asked != self.asked {
-            self.asked = asked;
+        if moment.asked != self.asked {
+            self.asked = moment.asked;
             self.asked_for = moment.len;
         }
         let wanted = self.asked_for;
@@ -131,11 +133,9 @@ impl Server {
     fn wait(&mut self, moment: Moment, connected: u32) {
         let nobody = libc::pollfd { fd: -1, events: 0, revents: 0 };
         let mut ready = [nobody; CLIENTS_MAX + 1];
-        let (first, others) = ready.split_at_mut(1);
-        if let [first] = first
-            && !moment.complete
-        {
-            *first = libc::pollfd { fd: self.listener.0, events: libc::POLLIN, revents: 0 };
+        let [listener, others @ ..] = &mut ready;
+        if !moment.complete && moment.now >= self.accepts_from {
+            *listener = libc::pollfd { fd: self.listener.0, events: libc::POLLIN, revents: 0 };
         }
         for (place, client) in others.iter_mut().zip(&self.clients) {
             if let Some(client) = client {
@@ -149,7 +149,6 @@ impl Server {
                 && ready.revents & !libc::POLLOUT != 0
                 && client.receive(moment).is_err()
             {
-                client.leave();
                 *place = None;
             }
         }
@@ -159,12 +158,25 @@ impl Server {
     }
 
     fn accept(&mut self, moment: Moment) {
-        let Some(socket) = socket::accept(self.listener) else { return };
-        let place = self.clients.iter_mut().find(|place| place.is_none());
-        match place {
-            Some(place) if self.announcement.greet(socket) => *place = Some(Client::new(socket, moment.now)),
-            _ => sys::close(socket),
+        let client = match socket::accept(self.listener) {
+            Ok(socket) => Client::new(socket, moment.now),
+            Err(Errno(libc::EAGAIN | libc::EINTR | libc::ECONNABORTED)) => return,
+            // Descriptors may have run out. The client goes on waiting, and so must we, but not in circles.
+            Err(_) => {
+                self.accepts_from = moment.now + IDLE.as_nanos() as u64;
+                return;
+            }
+        };
+        // One that is not kept is disconnected.
+        if let Some(place) = self.clients.iter_mut().find(|place| place.is_none()) {
+            *place = Some(client).filter(|client| self.announcement.greet(client));
         }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        sys::close(self.listener);
     }
 }
 

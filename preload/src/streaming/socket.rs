@@ -33,14 +33,14 @@ pub(super) fn listen(address: SocketAddrV4) -> Result<Descriptor> {
     closed_on_error(socket, listens)
 }
 
-/// The next client, if one waits.
-pub(super) fn accept(listener: Descriptor) -> Option<Descriptor> {
+/// The next client that waits.
+pub(super) fn accept(listener: Descriptor) -> Result<Descriptor> {
     // SAFETY: nulls ask for no address.
     let client = unsafe { call(libc::SYS_accept4, [number(listener), 0, 0, FLAGS as usize, 0, 0]) };
-    let client = Descriptor(client.ok()? as i32);
+    let client = Descriptor(client? as i32);
     // Without it all works, later.
     let _ = set(client, libc::IPPROTO_TCP, libc::TCP_NODELAY);
-    Some(client)
+    Ok(client)
 }
 
 /// The port that a socket has.

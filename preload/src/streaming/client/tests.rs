@@ -29,7 +29,7 @@ impl Setting {
             written,
             capture: CaptureFile::open(written).unwrap(),
             contents: Vec::new(),
-            moment: Moment { len: 0, complete: false, now: 0 },
+            moment: Moment { asked: 0, len: 0, complete: false, now: 0 },
             received: Vec::new(),
         }
     }
