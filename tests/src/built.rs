@@ -28,6 +28,11 @@ pub fn simulation() -> PathBuf {
     built("simulation")
 }
 
+/// An asynchronous program that counts what it allocates.
+pub fn tokio_echo() -> PathBuf {
+    built("tokio-echo")
+}
+
 /// Captures of Bytehound 0.11, with its answers.
 pub fn golden() -> PathBuf {
     root().join("tests/data/golden")

@@ -11,8 +11,9 @@ mod program;
 mod server;
 mod sites;
 mod streamed;
+mod totals;
 
-pub use built::{bytehound, golden, library, loadtest, root, scripts, simulation};
+pub use built::{bytehound, golden, library, loadtest, root, scripts, simulation, tokio_echo};
 pub use captured::{Capture, allocations_of};
 pub use counted::{Run, check};
 pub use preloaded::preloaded;
@@ -20,3 +21,4 @@ pub use program::{Ended, compile, compile_as, run};
 pub use server::Server;
 pub use sites::{Site, Sites, allocations_at, functions_of, index, sites_in};
 pub use streamed::{Client, Message, Streamed};
+pub use totals::{Totals, totals_of};

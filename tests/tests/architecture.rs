@@ -18,11 +18,12 @@ const ORDER: [&str; 10] = [
 ];
 
 /// Rooms beside the order: what each may use.
-const BESIDE: [(&str, &[&str]); 5] = [
+const BESIDE: [(&str, &[&str]); 6] = [
     ("bytehound-preload", &["bytehound-format", "bytehound-rings", "bytehound-settings"]),
     ("bytehound-webui", &[]),
     ("bytehound-loadtest", &[]),
     ("simulation", &[]),
+    ("tokio-echo", &[]),
     ("xtask", &[]),
 ];
 

@@ -24,6 +24,11 @@ pub(crate) fn simulation() -> Result<PathBuf> {
     Ok(root().join("target/release/simulation"))
 }
 
+/// The programs that the tests capture and that are not compiled by the tests themselves.
+pub(crate) fn programs() -> Result<()> {
+    run(&mut cargo("build --release --locked -p simulation -p tokio-echo"))
+}
+
 /// Left alone while it is newer than what it is made of: the executable that embeds it need not be linked again then.
 fn web_ui() -> Result<()> {
     tools::install_node_modules("webui")?;
@@ -46,7 +51,7 @@ fn newest(path: &Path) -> Option<SystemTime> {
 }
 
 /// On its own, since cargo unites the features of what is built together, and with a profile that aborts.
-fn capture_library() -> Result<()> {
+pub(crate) fn capture_library() -> Result<()> {
     run(&mut cargo("build --profile preload --locked -p bytehound-preload"))?;
     let built = root().join("target/preload/libbytehound.so");
     let placed = root().join("target/release/libbytehound.so");

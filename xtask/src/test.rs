@@ -22,7 +22,7 @@ pub(crate) fn start(options: &Options) -> Result<()> {
     tools::install_node_modules("tests/browser")?;
     formatting_and_lints()?;
     build::everything()?;
-    build::simulation()?;
+    build::programs()?;
     web_ui()?;
     rust(options)?;
     browser()

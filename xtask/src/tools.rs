@@ -16,10 +16,20 @@ pub(crate) const FOR_TESTS: &[Tool] = &[
     Tool { program: "chromium", package: "chromium" },
     Tool { program: "sqlite3", package: "sqlite3" },
     Tool { program: "g++", package: "g++" },
+    Tool { program: "git", package: "git" },
+    Tool { program: "node", package: "nodejs" },
+    Tool { program: "javac", package: "openjdk-17-jdk-headless" },
+    Tool { program: "/usr/bin/python3", package: "python3" },
 ];
 
 /// What the benchmarks measure against.
-pub(crate) const FOR_BENCHES: &[Tool] = &[Tool { program: "heaptrack", package: "heaptrack" }];
+pub(crate) const FOR_BENCHES: &[Tool] = &[
+    Tool { program: "heaptrack", package: "heaptrack" },
+    Tool { program: "time", package: "time" },
+    Tool { program: "sqlite3", package: "sqlite3" },
+    Tool { program: "/usr/bin/python3", package: "python3" },
+    Tool { program: "g++", package: "g++" },
+];
 
 /// Installs those tools that are missing.
 pub(crate) fn install(tools: &[Tool]) -> Result<()> {

@@ -1,4 +1,4 @@
-/* Pairs of malloc and free of random sizes with a live set, from a shallow stack: `shallow_loop PAIRS`. */
+/* Pairs of malloc and free of random sizes with a live set, from a shallow stack: `shallow PAIRS`. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +26,6 @@ int main(int argc, char **argv) {
         *(volatile char *)*slot = 1;
     }
     for (int i = 0; i < SLOTS; i++) free(slots[i]);
-    printf("pairs=%ld\n", pairs);
+    printf("events=%ld stacks=3 threads=1\n", 2 * pairs);
     return 0;
 }

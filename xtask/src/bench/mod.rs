@@ -1,0 +1,30 @@
+//! `cargo xtask bench NAME`: one thing, side by side with its peers, in turn, medians of several runs.
+//!
+//! The machines are noisy: what counts are the ratios within one run.
+
+mod capture;
+mod ingest;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+
+#[derive(Args)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    name: Name,
+}
+
+#[derive(Subcommand)]
+enum Name {
+    /// What the capture library adds to programs, against heaptrack; fails if a target is missed.
+    Capture(capture::Options),
+    /// Loading and indexing a capture of 10 million pairs: events a second, anonymous memory.
+    Ingest,
+}
+
+pub(crate) fn start(options: &Options) -> Result<()> {
+    match &options.name {
+        Name::Capture(options) => capture::start(options),
+        Name::Ingest => ingest::start(),
+    }
+}
