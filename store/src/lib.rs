@@ -44,6 +44,7 @@ mod segment;
 mod store;
 mod summary;
 mod symcaches;
+mod temporary;
 
 pub use build_key::{BuildKey, Generation};
 pub use captures::{Captures, FIRST_BYTES_MAX, IncomingCapture, NewProfile, Received};

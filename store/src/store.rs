@@ -16,7 +16,7 @@ use crate::segment::LocalSegments;
 use crate::summary::LocalSummaries;
 use crate::{
     BuildKey, Captures, Catalog, ProfileId, Result, Scratch, SegmentStore, StoreError, SummaryIndex,
-    Symcaches, durable,
+    Symcaches, durable, temporary,
 };
 
 /// The version of the directory's layout, as `LOCK` holds it.
@@ -52,13 +52,10 @@ impl Store {
         Self::open_in(dir, None)
     }
 
-    /// Opens a new data directory below the system's temporary one; it is removed when the store is closed.
+    /// Opens a new data directory below the system's temporary one. It is removed when the store is closed, or, if the
+    /// process is killed, by the next call of this.
     pub fn temporary() -> Result<Self> {
-        let parent = std::env::temp_dir();
-        let mut builder = tempfile::Builder::new();
-        builder.prefix("bytehound-").permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
-        let temporary =
-            builder.tempdir_in(&parent).map_err(StoreError::io("create a directory in", &parent))?;
+        let temporary = temporary::create()?;
         let dir = temporary.path().to_owned();
         Self::open_in(&dir, Some(temporary))
     }

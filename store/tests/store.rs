@@ -1,10 +1,11 @@
 //! The data directory as a whole.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helping functions too")]
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use bytehound_store::{
     BuildKey, Captures, Catalog, NewProfile, Origin, ProfileState, Published, Received, SegmentWriter, Store,
@@ -100,7 +101,7 @@ fn a_referenced_file_is_known_again_without_reading_it_and_refused_once_it_chang
     // Other bytes under the same identity: only one who does not read takes them for the same capture.
     let modified = fs::metadata(&path).unwrap().modified().unwrap();
     fs::write(&path, b"REFERENCED CAPTURE").unwrap();
-    fs::File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
+    File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
     let again = store.captures().reference(&path, NewProfile::default()).unwrap();
     assert!(again.deduplicated);
     assert_eq!(again.record.id, first.record.id);
@@ -286,6 +287,28 @@ fn a_directory_of_another_version_is_refused() {
     drop(Store::open(dir.path()).unwrap());
     fs::write(dir.path().join("LOCK"), "99\n").unwrap();
     assert!(matches!(Store::open(dir.path()), Err(StoreError::Version { found: 99, .. })));
+}
+
+/// A directory such as a killed process leaves, with a lock of this age.
+fn left_behind(name: &str, age: Duration) -> (PathBuf, File) {
+    let dir = std::env::temp_dir().join(format!("bytehound-{name}-{}", std::process::id()));
+    fs::create_dir(&dir).unwrap();
+    let lock = File::create_new(dir.join("LOCK")).unwrap();
+    lock.set_modified(SystemTime::now() - age).unwrap();
+    (dir, lock)
+}
+
+#[test]
+fn a_temporary_store_removes_those_that_killed_processes_left_and_no_other() {
+    let hour = Duration::from_secs(3600);
+    let (abandoned, _) = left_behind("abandoned", hour);
+    let (held, lock) = left_behind("held", hour);
+    lock.try_lock().unwrap();
+    let (young, _) = left_behind("young", Duration::ZERO);
+    let _store = Store::temporary().unwrap();
+    assert!(!abandoned.exists());
+    assert!(held.exists() && young.exists());
+    [held, young].iter().for_each(|dir| fs::remove_dir_all(dir).unwrap());
 }
 
 #[test]
