@@ -1,0 +1,2 @@
+// As `control.c`, in C++.
+#include "control.c"
