@@ -8,7 +8,7 @@
 //! | `unwind`, `stacks`, `published`, `unload` | walking a stack, and numbering the distinct ones |
 //! | `writer` | all rings to one order, and that to the file |
 //! | `streaming` | the file to clients, while it grows |
-//! | `lifecycle`, `exec`, `signal`, `settings`, `placeholders`, `environment`, `log` | the process from its first call to its end |
+//! | `lifecycle`, `exec`, `sandbox`, `signal`, `settings`, `placeholders`, `environment`, `log` | the process from its first call to its end |
 //! | `maps` | what is mapped where, by whom, and how much of it is in memory |
 //! | `arch`, `sys`, `clock`, `memory`, `glob` | processor, kernel, time, memory, and files |
 //!
@@ -33,6 +33,7 @@ mod published;
 mod real;
 mod record;
 mod ring;
+mod sandbox;
 mod settings;
 mod signal;
 mod stacks;

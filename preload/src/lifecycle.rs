@@ -15,7 +15,7 @@ use crate::clock::{self, Pair};
 use crate::log::{self, Level};
 use crate::settings::{self, Settings};
 use crate::writer::{self, FlushRequest};
-use crate::{exec, hooks, maps, real, signal, sys, thread_end, unwind};
+use crate::{exec, hooks, maps, real, sandbox, signal, sys, thread_end, unwind};
 
 /// What is known from the start on.
 pub(crate) struct Start {
@@ -71,6 +71,7 @@ pub(crate) fn initialise() {
     capture::privately(|| {
         hooks::look_up_all();
         exec::look_up_all();
+        sandbox::look_up_all();
         clock::choose();
         let (settings, warnings) = settings::from_environment();
         GRABS_BACKTRACES_ON_FREE.store(settings.grab_backtraces_on_free, Ordering::Relaxed);
@@ -87,7 +88,7 @@ pub(crate) fn initialise() {
         }
         thread_end::create_key();
         let mode = if settings.disable_by_default { Mode::Idle } else { Mode::Recording };
-        let process = sys::process_id();
+        let process = sys::process_id().unwrap_or(0);
         let executed = settings.executed_by(process);
         let start = Start { settings, warnings, executed, moment: Pair::now(), process };
         if START.set(start).is_ok() {
@@ -199,13 +200,14 @@ pub(crate) fn sync(patience: Duration) -> bool {
         return false;
     }
     let request = FlushRequest::new();
-    let steps = patience.as_millis().div_ceil(STEP.as_millis());
-    (0..steps).any(|_| request.wait(STEP) || !stage_is(Stage::Running)) && stage_is(Stage::Running)
+    let deadline = Deadline::after(patience);
+    while !request.wait(STEP) && stage_is(Stage::Running) && !deadline.is_over() {}
+    stage_is(Stage::Running) && request.is_answered()
 }
 
 const STEP: Duration = Duration::from_millis(20);
-/// The end of the program waits this many steps for the writer.
-const FINISH_STEPS: u32 = 3000;
+/// The end of the program waits so long for the writer.
+const FINISH_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Starts the writer if it does not run and can.
 pub(crate) fn ensure_writer() {
@@ -231,7 +233,7 @@ pub(crate) fn writer_runs_here() -> bool {
 
 /// As [`start_facts`], but nothing in a child of a fork.
 pub(crate) fn start_facts_here() -> Option<&'static Start> {
-    start_facts().filter(|start| start.process == sys::process_id())
+    start_facts().filter(|start| sys::process_id().is_none_or(|process| process == start.process))
 }
 
 /// Ends the capture: returns when all data is in the file. Safe to call from anywhere, again and again.
@@ -240,14 +242,30 @@ pub(crate) fn finish() {
     if !writer_runs_here() {
         return;
     }
-    capture::silence();
-    advance(Stage::Running, Stage::Finishing);
-    for _ in 0..FINISH_STEPS {
-        if stage_is(Stage::Finished) {
-            return;
-        }
+    begin_finish();
+    let deadline = Deadline::after(FINISH_PATIENCE);
+    while !stage_is(Stage::Finished) && !deadline.is_over() {
         signal::wake_writer();
         sys::futex_wait(&STAGE, Stage::Finishing as u32, STEP);
+    }
+}
+
+/// Ends recording, and asks the writer to write the rest and end.
+pub(crate) fn begin_finish() {
+    capture::silence();
+    advance(Stage::Running, Stage::Finishing);
+}
+
+/// A moment after which nobody waits any more.
+struct Deadline(u64);
+
+impl Deadline {
+    fn after(patience: Duration) -> Self {
+        Self(clock::nanoseconds().saturating_add(patience.as_nanos() as u64))
+    }
+
+    fn is_over(&self) -> bool {
+        clock::nanoseconds() >= self.0
     }
 }
 

@@ -6,10 +6,11 @@ use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::arch;
 
-/// The address of a function, once it was looked up.
+/// The address of a function, once it was looked up: it comes first, for entries in assembly.
+#[repr(C)]
 pub(crate) struct Real {
-    name: &'static CStr,
     address: AtomicUsize,
+    name: &'static CStr,
 }
 
 /// Marks a name that no library behind this one has.

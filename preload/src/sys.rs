@@ -5,8 +5,8 @@ use core::ffi::CStr;
 use core::sync::atomic::{AtomicU32, AtomicU64};
 use core::time::Duration;
 
-use crate::arch::syscall;
 use crate::calls::{self, What};
+use crate::sandbox::syscall;
 
 /// An error number of the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -226,15 +226,24 @@ pub(crate) fn read_file<'a>(path: &CStr, buffer: &'a mut [u8]) -> Result<&'a [u8
 
 /// Whether a path leads to a regular file: opening another kind may block, or do something.
 pub(crate) fn is_regular_file(path: &CStr) -> bool {
+    status_of(path).is_ok_and(|status| status.st_mode & libc::S_IFMT == libc::S_IFREG)
+}
+
+/// How many links lead to what lies at a path.
+pub(crate) fn links(path: &CStr) -> Result<u64> {
+    status_of(path).map(|status| status.st_nlink)
+}
+
+fn status_of(path: &CStr) -> Result<libc::stat> {
     // SAFETY: all zeroes is a valid `stat`.
     let mut status: libc::stat = unsafe { core::mem::zeroed() };
     let at = libc::AT_FDCWD as isize as usize;
     // SAFETY: the path ends with a NUL, and the kernel writes into `status` only.
-    let asked = checked(unsafe {
+    checked(unsafe {
         let (path, status) = (path.as_ptr().addr(), (&raw mut status).addr());
         syscall(libc::SYS_newfstatat, [at, path, status, 0, 0, 0])
-    });
-    asked.is_ok() && status.st_mode & libc::S_IFMT == libc::S_IFREG
+    })
+    .map(|_| status)
 }
 
 /// The next entries of an open folder, as `struct linux_dirent64`; 0 bytes at its end.
@@ -310,14 +319,18 @@ pub(crate) fn read_link<'a>(path: &CStr, buffer: &'a mut [u8]) -> Result<&'a [u8
     Ok(buffer.get(..len).unwrap_or_default())
 }
 
-pub(crate) fn process_id() -> u32 {
+/// None if the program has given up asking for it.
+pub(crate) fn process_id() -> Option<u32> {
     // SAFETY: no arguments.
-    unsafe { syscall(libc::SYS_getpid, [0; 6]) as u32 }
+    checked(unsafe { syscall(libc::SYS_getpid, [0; 6]) }).ok().map(|id| id as u32)
 }
+
+/// Stands for threads that may not ask for their number.
+const UNKNOWN_THREAD: u32 = u32::MAX;
 
 pub(crate) fn thread_id() -> u32 {
     // SAFETY: no arguments.
-    unsafe { syscall(libc::SYS_gettid, [0; 6]) as u32 }
+    checked(unsafe { syscall(libc::SYS_gettid, [0; 6]) }).map_or(UNKNOWN_THREAD, |id| id as u32)
 }
 
 /// Fills `bytes` with random ones, as far as the kernel gives any.
@@ -328,6 +341,8 @@ pub(crate) fn random(bytes: &mut [u8]) {
 }
 
 /// Sleeps until `word` is woken, is not `expected` any more, or `timeout` is over.
+///
+/// A thread that may not sleep comes back at once, having given way a little.
 pub(crate) fn futex_wait(word: &AtomicU32, expected: u32, timeout: Duration) {
     let timeout =
         libc::timespec { tv_sec: timeout.as_secs() as i64, tv_nsec: i64::from(timeout.subsec_nanos()) };
@@ -335,7 +350,10 @@ pub(crate) fn futex_wait(word: &AtomicU32, expected: u32, timeout: Duration) {
     // SAFETY: both pointers are valid for the call.
     unsafe {
         let (word, timeout) = (word.as_ptr().addr(), (&raw const timeout).addr());
-        syscall(libc::SYS_futex, [word, operation, expected as usize, timeout, 0, 0]);
+        let result = syscall(libc::SYS_futex, [word, operation, expected as usize, timeout, 0, 0]);
+        if result == -libc::EPERM as isize {
+            (0..1000).for_each(|_| core::hint::spin_loop());
+        }
     }
 }
 
@@ -374,10 +392,10 @@ pub(crate) fn name_thread(name: &CStr) {
 }
 
 /// Ends the calling thread.
-pub(crate) fn exit_thread() -> ! {
+pub(crate) fn exit_thread(status: i32) -> ! {
     loop {
         // SAFETY: ends this thread alone.
-        unsafe { syscall(libc::SYS_exit, [0; 6]) };
+        unsafe { syscall(libc::SYS_exit, [status as usize, 0, 0, 0, 0, 0]) };
     }
 }
 

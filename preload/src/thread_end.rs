@@ -1,10 +1,10 @@
-//! Noticing that a thread ends, so that its record can serve another one.
+//! Noticing that a thread ends, so that its record can serve another one; and that the last one has ended.
 #![expect(unsafe_code, reason = "registers a callback with the C library")]
 
 use core::ffi::c_void;
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use crate::capture;
+use crate::{capture, sys};
 
 /// The key whose destructor tells us that a thread ends, plus one.
 static KEY: AtomicU32 = AtomicU32::new(0);
@@ -38,5 +38,51 @@ unsafe extern "C" fn on_thread_end(round: *mut c_void) {
         capture::privately(|| set_round(round.addr() + 1));
     } else {
         capture::detach();
+    }
+}
+
+/// Links that the folder of a process's threads has beside one for each.
+const LINKS: u64 = 2;
+/// The state and the exit status among the fields of `/proc/self/stat` that follow the name.
+const STATE_FIELD: usize = 0;
+const STATUS_FIELD: usize = 49;
+
+/// If all threads of the program have ended, each by a system call of its own, the exit status of the first. The process
+/// would have ended with the last one, if this library had no threads, of which there are `ours`.
+pub(crate) fn status_if_only_ours_are_left(ours: u64) -> Option<i32> {
+    // The first thread stays until the process ends, but it may be dead.
+    let links = sys::links(c"/proc/self/task").ok()?;
+    if links != LINKS + ours + 1 {
+        return None;
+    }
+    let mut buffer = [0; 1024];
+    let stat = sys::read_file(c"/proc/self/stat", &mut buffer).ok()?;
+    status_of_dead(core::str::from_utf8(stat).ok()?)
+}
+
+/// The exit status of a thread that is dead, of its line of numbers.
+fn status_of_dead(stat: &str) -> Option<i32> {
+    // The name stands in brackets and may hold some.
+    let (_, fields) = stat.rsplit_once(") ")?;
+    let field = |at| fields.split_ascii_whitespace().nth(at);
+    let wait_status: i32 = field(STATUS_FIELD)?.parse().ok()?;
+    matches!(field(STATE_FIELD)?, "Z" | "X").then_some(wait_status >> 8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_status_of_a_dead_thread_is_known() {
+        let numbers = "0 ".repeat(48);
+        assert_eq!(status_of_dead(&format!("17 (a) Z b) Z {numbers}768\n")), Some(3));
+        assert_eq!(status_of_dead(&format!("17 (a) Z b) S {numbers}768\n")), None);
+        assert_eq!(status_of_dead("17 (a) Z 1"), None);
+    }
+
+    #[test]
+    fn a_program_that_lives_is_not_taken_for_dead() {
+        assert_eq!(status_if_only_ours_are_left(1), None);
     }
 }

@@ -242,6 +242,38 @@ macro_rules! variadic_entry {
 }
 pub(crate) use variadic_entry;
 
+/// Defines the exported function `syscall`, which leads straight to `$real` but for the calls of which `$entry` has to
+/// know before: it takes the same arguments.
+macro_rules! syscall_entry {
+    ($(#[$meta:meta])* $name:ident, $real:path, $entry:path) => {
+        $(#[$meta])*
+        #[unsafe(naked)]
+        pub(crate) unsafe extern "C" fn $name() {
+            core::arch::naked_asm!(
+                $crate::arch::cfi!(start),
+                "cmp rdi, {seccomp}",
+                "je {entry}",
+                "cmp rdi, {exit_group}",
+                "je {entry}",
+                "mov rax, [rip + {real}]",
+                // Not looked up yet, or not there.
+                "cmp rax, 1",
+                "jbe {entry}",
+                "jmp rax",
+                $crate::arch::cfi!(end),
+                seccomp = const libc::SYS_seccomp,
+                exit_group = const libc::SYS_exit_group,
+                entry = sym $entry,
+                real = sym $real,
+            )
+        }
+    };
+}
+pub(crate) use syscall_entry;
+
+/// Number of this processor as filters of system calls see it.
+pub(crate) const AUDIT_NUMBER: u32 = 0xc000_003e;
+
 /// The frame of unwind information around a hook: without unwinding panics the compiler writes none itself.
 #[cfg(panic = "abort")]
 macro_rules! cfi {

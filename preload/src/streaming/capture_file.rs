@@ -58,7 +58,7 @@ pub(crate) fn spool() -> Result<Descriptor> {
 fn nameless(folder: &[u8]) -> Result<Descriptor> {
     let mut random = [0; 8];
     sys::random(&mut random);
-    let name = format!("/bytehound-{}-{:016x}", sys::process_id(), u64::from_le_bytes(random));
+    let name = format!("/bytehound-{}-{:016x}", sys::process_id().unwrap_or(0), u64::from_le_bytes(random));
     let path = CString::new([folder, name.as_bytes()].concat()).map_err(|_| Errno(libc::EINVAL))?;
     let file = sys::open(&path, Open::New)?;
     // If it keeps its name, it can still be used.

@@ -69,7 +69,7 @@ extern "C" fn entry(_: usize) -> ! {
     CLIENTS.store(0, Ordering::Release);
     ENDED.store(1, Ordering::Release);
     sys::futex_wake(&ENDED);
-    sys::exit_thread()
+    sys::exit_thread(writer::exit_status())
 }
 
 /// Says that the capture is complete, and waits until the clients have it.

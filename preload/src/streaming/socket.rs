@@ -6,7 +6,7 @@ use core::mem::zeroed;
 use core::net::{Ipv4Addr, SocketAddrV4};
 use core::time::Duration;
 
-use crate::arch::syscall;
+use crate::sandbox::syscall;
 use crate::sys::{self, Descriptor, Result, checked};
 
 const FLAGS: c_int = libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;

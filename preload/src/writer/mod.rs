@@ -20,7 +20,7 @@ use core::time::Duration;
 use crate::clock::{self, Tick};
 use crate::{lifecycle, signal, streaming, sys};
 
-pub(crate) use thread::{start, start_beside};
+pub(crate) use thread::{exit_status, runs_here, start, start_beside};
 
 /// Numbers the requests to write everything out.
 static REQUESTED: AtomicU32 = AtomicU32::new(0);
@@ -45,14 +45,18 @@ impl FlushRequest {
     /// Waits for the answer, at most for `timeout`; says whether it has come.
     pub(crate) fn wait(self, timeout: Duration) -> bool {
         let answered = ANSWERED.load(Ordering::Acquire);
-        if self.is_answered(answered) {
+        if self.is_answered_by(answered) {
             return true;
         }
         sys::futex_wait(&ANSWERED, answered, timeout);
-        self.is_answered(ANSWERED.load(Ordering::Acquire))
+        self.is_answered()
     }
 
-    fn is_answered(self, answered: u32) -> bool {
+    pub(crate) fn is_answered(self) -> bool {
+        self.is_answered_by(ANSWERED.load(Ordering::Acquire))
+    }
+
+    fn is_answered_by(self, answered: u32) -> bool {
         answered.wrapping_sub(self.0) as i32 >= 0
     }
 

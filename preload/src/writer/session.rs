@@ -20,7 +20,7 @@ use crate::placeholders::Placeholders;
 use crate::record::{self, Record};
 use crate::sys::{self, Errno, Result};
 use crate::thread::{self, Thread};
-use crate::{calls, capture, clock, signal};
+use crate::{calls, capture, clock, signal, thread_end};
 
 /// How long the writer sleeps when nobody wakes it.
 const REST: Duration = Duration::from_millis(200);
@@ -113,6 +113,9 @@ impl Session {
             }
             if let Ok(Some(request)) = answered {
                 request.answer();
+            } else if let Some(status) = self.status_of_dead_program() {
+                super::thread::end_with(status);
+                lifecycle::begin_finish();
             } else if !lifecycle::is_finishing() {
                 self.rest(wakes);
             }
@@ -121,6 +124,13 @@ impl Session {
             log::say(Level::Warn, format_args!("{} events were lost: the file was too slow", self.lost));
         }
         self.log.flush();
+    }
+
+    /// Asked when nothing happens.
+    fn status_of_dead_program(&self) -> Option<i32> {
+        (self.taken == 0)
+            .then(|| thread_end::status_if_only_ours_are_left(super::thread::count() as u64))
+            .flatten()
     }
 
     /// Sleeps until there is something to do.

@@ -1,6 +1,8 @@
 //! Starting the writing thread without the C library.
 #![expect(unsafe_code, reason = "a thread of the kernel needs a stack and a thread pointer")]
 
+use core::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+
 use super::run;
 use crate::arch;
 use crate::sys::{self, Errno, Result};
@@ -16,6 +18,24 @@ const FLAGS: usize =
     (libc::CLONE_VM | libc::CLONE_SIGHAND | libc::CLONE_THREAD | libc::CLONE_SYSVSEM | libc::CLONE_SETTLS)
         as usize;
 
+/// Threads that there are at most: the writer, and the streaming server.
+const THREADS_MAX: usize = 2;
+/// Where their stacks begin.
+static STACKS: [AtomicUsize; THREADS_MAX] = [const { AtomicUsize::new(0) }; THREADS_MAX];
+static THREADS: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether the calling thread is one of the library's own.
+pub(crate) fn runs_here() -> bool {
+    let local = 0_u8;
+    let here = (&raw const local).addr();
+    STACKS.iter().any(|stack| here.wrapping_sub(stack.load(Ordering::Relaxed)) < STACK_LEN)
+}
+
+/// How many threads the library has.
+pub(super) fn count() -> usize {
+    THREADS.load(Ordering::Relaxed)
+}
+
 /// Starts the writer.
 pub(crate) fn start() -> Result<()> {
     start_thread(entry, FLAGS)
@@ -27,10 +47,11 @@ pub(crate) fn start_beside(entry: extern "C" fn(usize) -> !) -> Result<()> {
 }
 
 fn start_thread(entry: extern "C" fn(usize) -> !, flags: usize) -> Result<()> {
-    let stack_top = {
-        let stack = sys::map(STACK_LEN)?;
-        stack.as_mut_ptr().expose_provenance() + STACK_LEN
-    };
+    let stack = sys::map(STACK_LEN)?.as_mut_ptr().expose_provenance();
+    let stack_top = stack + STACK_LEN;
+    if let Some(place) = STACKS.get(THREADS.fetch_add(1, Ordering::Relaxed)) {
+        place.store(stack, Ordering::Relaxed);
+    }
     let tls = sys::map(TLS_LEN)?.as_mut_ptr().expose_provenance() + TLS_BELOW;
     // The ABI wants the thread pointer to point at itself; the C library reads it in two places.
     for word in [tls, tls + 16] {
@@ -44,7 +65,19 @@ fn start_thread(entry: extern "C" fn(usize) -> !, flags: usize) -> Result<()> {
     if thread < 0 { Err(Errno(-thread as i32)) } else { Ok(()) }
 }
 
+static STATUS: AtomicI32 = AtomicI32::new(0);
+
+/// What the library's threads exit with: if one is the last thread, that is the status of the process.
+pub(crate) fn exit_status() -> i32 {
+    STATUS.load(Ordering::Relaxed)
+}
+
+/// Has the library's threads exit with this status.
+pub(super) fn end_with(status: i32) {
+    STATUS.store(status, Ordering::Relaxed);
+}
+
 extern "C" fn entry(_: usize) -> ! {
     run();
-    sys::exit_thread()
+    sys::exit_thread(exit_status())
 }
