@@ -127,6 +127,23 @@ fn clients_that_go_and_requests_that_are_none_do_no_harm() -> Result<()> {
 }
 
 #[test]
+fn one_client_too_many_is_turned_away_until_another_leaves() -> Result<()> {
+    let setting = Setting::new()?;
+    let mut program = setting.start()?;
+    let mut clients: Vec<_> = (0..16).map(|_| Client::greeted(program.port)).collect::<Result<_>>()?;
+    assert!(Client::greeted(program.port).is_err());
+    drop(clients.pop());
+    // The program has to hear of it first.
+    let last = std::iter::repeat_with(|| Client::greeted(program.port)).find_map(Result::ok);
+    let mut last = last.context("nobody is let in")?;
+    last.ask(Request::StartStreaming)?;
+    let last = in_background(last);
+    assert!(program.end()?.success());
+    assert!(result(last)?.0 == setting.captured()?);
+    Ok(())
+}
+
+#[test]
 fn a_program_that_is_killed_leaves_its_clients_a_capture_that_can_be_read() -> Result<()> {
     let setting = Setting::new()?;
     let mut program = setting.start()?;
