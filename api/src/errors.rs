@@ -20,6 +20,7 @@ table! {
     BAD_REQUEST        400 "bad_request"         "The request makes no sense"
     BAD_PARAMETER      400 "bad_parameter"       "A parameter has no usable value"
     UNKNOWN_PARAMETER  400 "unknown_parameter"   "There is no such parameter"
+    BAD_FILTER         400 "bad_filter"          "The filter cannot be understood"
     BAD_REGEX          400 "bad_regex"           "Not a usable regular expression"
     BAD_BODY           400 "bad_body"            "The body cannot be read"
     BODY_CUT_OFF       400 "body_cut_off"        "The body ended too early"

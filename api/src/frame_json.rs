@@ -38,7 +38,7 @@ impl<'a> StackJson<'a> {
 }
 
 impl<'a> FrameJson<'a> {
-    fn of(frame: Frame<'a>) -> Self {
+    pub(crate) fn of(frame: Frame<'a>) -> Self {
         Self {
             library: frame.library,
             function: frame.function,

@@ -1,20 +1,25 @@
 //! `GET /v1/profiles/{id}/groups`: what was allocated, by backtrace.
 
+use crate::conditions::selection;
+use crate::data_json::{Source, data_json};
 use crate::errors::BAD_PARAMETER;
 use crate::frame_json::StackJson;
+use crate::page::{PAGE, Page};
 use crate::parameters::Parameters;
 use crate::problem::Problem;
 use crate::state::Api;
+use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use bytehound_actors::ServiceError;
-use bytehound_index::{Alive, BacktraceId, BacktraceSummary, Cancel, Metric, Profile};
+use bytehound_index::{
+    BacktraceId, BacktraceSummary, Cancel, IndexError, Metric, Predicate, Profile, Selection,
+};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::cmp::Reverse;
-
-/// Groups of one answer, unless told otherwise; and at most.
-const LIMIT: usize = 50;
-const LIMIT_MAX: usize = 1000;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
 
 /// Sums over the allocations of one backtrace. Times are µs after the start of the profile.
 #[derive(Serialize)]
@@ -24,7 +29,8 @@ struct GroupJson<'a> {
     allocated_bytes: u64,
     leaked_count: u64,
     leaked_bytes: u64,
-    peak_bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peak_bytes: Option<u64>,
     first_us: u64,
     last_us: u64,
     #[serde(flatten)]
@@ -34,18 +40,25 @@ struct GroupJson<'a> {
 }
 
 /// What was alive of them at the moment that was asked for.
-#[derive(Serialize)]
+#[derive(Clone, Copy, Serialize)]
 struct AliveJson {
     alive_count: u64,
     alive_bytes: u64,
 }
 
-/// A backtrace and what is known of it.
-struct Group<'a> {
-    id: BacktraceId,
-    summary: &'a BacktraceSummary,
-    /// At the moment that was asked for.
-    alive: Option<Alive>,
+/// The sums of a backtrace, before its stack is written. Times are µs since 1970.
+#[derive(Clone, Copy)]
+struct Sums {
+    backtrace: BacktraceId,
+    allocated_count: u64,
+    allocated_bytes: u64,
+    leaked_count: u64,
+    leaked_bytes: u64,
+    /// Not known of a part of a backtrace's allocations.
+    peak_bytes: Option<u64>,
+    first_us: u64,
+    last_us: u64,
+    alive: Option<AliveJson>,
 }
 
 #[derive(Clone, Copy)]
@@ -55,58 +68,132 @@ enum Sort {
     AliveCount,
 }
 
-struct Page {
+struct Question {
+    /// The allocations that are meant.
+    selection: Arc<Selection>,
     /// Only what was alive then, in µs after the start.
     at_us: Option<u64>,
     sort: Sort,
-    is_ascending: bool,
-    limit: usize,
-    /// Groups that earlier pages had: a profile does not change, so their number is all that there is to know.
-    skip: usize,
+    page: Page,
 }
 
-/// Answers from the summaries; for a moment from the cells, and from the columns for what is left of its span.
-pub(crate) async fn list(api: Api, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let (id, parameters) = api.profile(&request, &["at_us", "sort", "order", "limit", "cursor"])?;
-    let page = Page::read(&parameters)?;
-    let answer = api.service.ask(vec![id], move |profiles, cancel| page.of(&profiles[0], cancel)).await?;
-    Ok(HttpResponse::Ok().json(json!({ "data": answer })))
+/// Answers from the summaries; for a moment from the cells; with a filter from the allocations.
+pub(crate) async fn list(
+    api: Api,
+    request: HttpRequest,
+    mut payload: Payload,
+) -> Result<HttpResponse, Problem> {
+    let since = Instant::now();
+    let known = [&["filter", "at_us", "sort"][..], &PAGE].concat();
+    let (id, parameters) = api.question(&request, &mut payload, &known).await?;
+    let question = Question::read(&parameters)?;
+    let source = question.source();
+    let answer = api.service.ask(vec![id], move |profiles, cancel| question.answer(&profiles[0], cancel));
+    Ok(data_json(answer.await?, source, since))
 }
 
-impl Page {
+/// The groups that have most of something.
+pub(crate) fn largest(profile: &Profile, metric: Metric, limit: usize) -> Result<Value, ServiceError> {
+    let mut groups = of_summaries(profile)?;
+    let sort = Sort::By(metric);
+    groups.retain(|group| group.value(sort) > 0);
+    Ok(shown(profile, &mut groups, sort, &Page::first(limit)).0)
+}
+
+/// One backtrace, with the sums over all of its allocations.
+pub(crate) fn one(profile: &Profile, id: BacktraceId) -> Result<Option<Value>, ServiceError> {
+    let summary = profile.summaries()?.get(id.0 as usize);
+    Ok(summary.map(|summary| json!(Sums::of_summary(id, summary).json(profile))))
+}
+
+impl Question {
     fn read(parameters: &Parameters) -> Result<Self, Problem> {
         let at_us = parameters.read_named("at_us")?;
-        let order = parameters.word("order", &[("asc", true), ("desc", false)])?;
-        let limit = parameters.read_named("limit")?.unwrap_or(LIMIT).min(LIMIT_MAX);
-        let skip =
-            parameters.one("cursor")?.map_or(Some(0), |cursor| cursor.strip_prefix("after-")?.parse().ok());
-        let foreign =
-            || Problem::new(&BAD_PARAMETER, "`cursor` is not one that an earlier answer gave as `next`");
-        Ok(Self {
-            at_us,
-            sort: Sort::read(parameters, at_us.is_some())?,
-            is_ascending: order.unwrap_or(false),
-            limit,
-            skip: skip.ok_or_else(foreign)?,
-        })
+        let selection = selection(parameters)?;
+        let sort = Sort::read(parameters, at_us.is_some())?;
+        if matches!((&*selection, sort), (Selection::Filtered { .. }, Sort::By(Metric::PeakBytes))) {
+            return Err(Problem::new(
+                &BAD_PARAMETER,
+                "`sort`: `peak_bytes` is not known with a `filter`; ask with `at_us` for what was alive at the peak",
+            ));
+        }
+        Ok(Self { selection, at_us, sort, page: Page::read(parameters)? })
     }
 
-    fn of(&self, profile: &Profile, cancel: &Cancel) -> Result<Value, ServiceError> {
-        let mut groups = match self.at_us {
-            Some(at_us) => Group::alive_at(profile, at_us, cancel)?,
-            None => Group::all(profile)?,
-        };
-        match self.is_ascending {
-            true => groups.sort_by_key(|group| group.value(self.sort)),
-            false => groups.sort_by_key(|group| Reverse(group.value(self.sort))),
+    fn source(&self) -> Source {
+        match (&*self.selection, self.at_us) {
+            (Selection::All, None) => Source::Summaries,
+            (Selection::All, Some(_)) => Source::Cells,
+            _ => Source::Allocations,
         }
-        cancel.check()?;
-        let end = self.skip.saturating_add(self.limit).min(groups.len());
-        let shown = groups.get(self.skip..end).unwrap_or_default();
-        let shown: Vec<_> = shown.iter().map(|group| GroupJson::of(profile, group)).collect();
-        let next = (end < groups.len() && self.limit > 0).then(|| format!("after-{end}"));
-        Ok(json!({ "groups": shown, "total": groups.len(), "next": next }))
     }
+
+    fn answer(&self, profile: &Profile, cancel: &Cancel) -> Result<Value, ServiceError> {
+        let mut groups = match (&*self.selection, self.at_us) {
+            (Selection::All, None) => of_summaries(profile)?,
+            (Selection::All, Some(at_us)) => alive_at(profile, at_us, cancel)?,
+            _ => self.filtered(profile, cancel)?,
+        };
+        cancel.check()?;
+        let total = groups.len();
+        let (shown, next) = shown(profile, &mut groups, self.sort, &self.page);
+        Ok(json!({ "groups": shown, "total": total, "next": next }))
+    }
+
+    fn filtered(&self, profile: &Profile, cancel: &Cancel) -> Result<Vec<Sums>, IndexError> {
+        let alive = match self.at_us {
+            Some(at_us) => {
+                let then = self.selection.filtered(Predicate::AliveAt(vec![at_us]));
+                profile.groups(&then, cancel)?
+            }
+            None => Arc::default(),
+        };
+        let alive: HashMap<BacktraceId, AliveJson> = alive
+            .iter()
+            .map(|group| (group.backtrace, AliveJson { alive_count: group.count, alive_bytes: group.bytes }))
+            .collect();
+        let groups = profile.groups(&self.selection, cancel)?;
+        let sums = groups.iter().map(|group| Sums {
+            backtrace: group.backtrace,
+            allocated_count: group.count,
+            allocated_bytes: group.bytes,
+            leaked_count: group.leaked_count,
+            leaked_bytes: group.leaked_bytes,
+            peak_bytes: None,
+            first_us: group.first_us,
+            last_us: group.last_us,
+            alive: alive.get(&group.backtrace).copied(),
+        });
+        Ok(sums.filter(|sums| self.at_us.is_none() || sums.alive.is_some()).collect())
+    }
+}
+
+fn of_summaries(profile: &Profile) -> Result<Vec<Sums>, ServiceError> {
+    let numbered = (0..).map(BacktraceId).zip(profile.summaries()?);
+    let used = numbered.filter(|(_, summary)| summary.rows > 0);
+    Ok(used.map(|(id, summary)| Sums::of_summary(id, summary)).collect())
+}
+
+fn alive_at(profile: &Profile, at_us: u64, cancel: &Cancel) -> Result<Vec<Sums>, ServiceError> {
+    let summaries = profile.summaries()?;
+    let alive = profile.alive_at(profile.manifest().start_us.saturating_add(at_us), cancel)?;
+    let sums = alive.iter().filter_map(|alive| {
+        let summary = summaries.get(alive.backtrace.0 as usize)?;
+        let alive_then = AliveJson { alive_count: alive.count, alive_bytes: alive.bytes };
+        Some(Sums { alive: Some(alive_then), ..Sums::of_summary(alive.backtrace, summary) })
+    });
+    Ok(sums.collect())
+}
+
+/// A page of groups in order, and the cursor of the next.
+fn shown(profile: &Profile, groups: &mut [Sums], sort: Sort, page: &Page) -> (Value, Option<String>) {
+    match page.is_ascending {
+        true => groups.sort_by_key(|group| group.value(sort)),
+        false => groups.sort_by_key(|group| Reverse(group.value(sort))),
+    }
+    let (part, next) = page.part(groups.len());
+    let shown: Vec<_> = groups[part].iter().map(|group| group.json(profile)).collect();
+    (json!(shown), next)
 }
 
 impl Sort {
@@ -120,56 +207,46 @@ impl Sort {
     }
 }
 
-impl<'a> Group<'a> {
-    fn all(profile: &'a Profile) -> Result<Vec<Self>, ServiceError> {
-        let numbered = (0..).map(BacktraceId).zip(profile.summaries()?);
-        let group = |(id, summary)| Self { id, summary, alive: None };
-        Ok(numbered.map(group).filter(|group| group.summary.rows > 0).collect())
-    }
-
-    fn alive_at(profile: &'a Profile, at_us: u64, cancel: &Cancel) -> Result<Vec<Self>, ServiceError> {
-        let summaries = profile.summaries()?;
-        let alive = profile.alive_at(profile.manifest().start_us.saturating_add(at_us), cancel)?;
-        let group = |alive: &Alive| {
-            let summary = summaries.get(alive.backtrace.0 as usize)?;
-            Some(Self { id: alive.backtrace, summary, alive: Some(*alive) })
-        };
-        Ok(alive.iter().filter_map(group).collect())
-    }
-
-    fn value(&self, sort: Sort) -> u64 {
-        match sort {
-            Sort::By(metric) => value(self.summary, metric),
-            Sort::AliveBytes => self.alive.map_or(0, |alive| alive.bytes),
-            Sort::AliveCount => self.alive.map_or(0, |alive| alive.count),
-        }
-    }
-}
-
-impl<'a> GroupJson<'a> {
-    fn of(profile: &'a Profile, group: &Group<'_>) -> Self {
-        let (start_us, summary) = (profile.manifest().start_us, group.summary);
+impl Sums {
+    fn of_summary(backtrace: BacktraceId, summary: &BacktraceSummary) -> Self {
         Self {
-            backtrace_id: group.id.0,
+            backtrace,
             allocated_count: summary.rows,
             allocated_bytes: summary.allocated_bytes,
             leaked_count: summary.leaked_count,
             leaked_bytes: summary.leaked_bytes,
-            peak_bytes: summary.peak_bytes,
-            first_us: summary.first_row_us.saturating_sub(start_us),
-            last_us: summary.last_row_us.saturating_sub(start_us),
-            alive: group.alive.map(|alive| AliveJson { alive_count: alive.count, alive_bytes: alive.bytes }),
-            stack: StackJson::of(profile.backtrace(group.id)),
+            peak_bytes: Some(summary.peak_bytes),
+            first_us: summary.first_row_us,
+            last_us: summary.last_row_us,
+            alive: None,
         }
     }
-}
 
-fn value(summary: &BacktraceSummary, metric: Metric) -> u64 {
-    match metric {
-        Metric::LeakedBytes => summary.leaked_bytes,
-        Metric::LeakedCount => summary.leaked_count,
-        Metric::AllocatedBytes => summary.allocated_bytes,
-        Metric::AllocatedCount => summary.rows,
-        Metric::PeakBytes => summary.peak_bytes,
+    fn value(&self, sort: Sort) -> u64 {
+        match sort {
+            Sort::By(Metric::LeakedBytes) => self.leaked_bytes,
+            Sort::By(Metric::LeakedCount) => self.leaked_count,
+            Sort::By(Metric::AllocatedBytes) => self.allocated_bytes,
+            Sort::By(Metric::AllocatedCount) => self.allocated_count,
+            Sort::By(Metric::PeakBytes) => self.peak_bytes.unwrap_or_default(),
+            Sort::AliveBytes => self.alive.map_or(0, |alive| alive.alive_bytes),
+            Sort::AliveCount => self.alive.map_or(0, |alive| alive.alive_count),
+        }
+    }
+
+    fn json<'a>(&self, profile: &'a Profile) -> GroupJson<'a> {
+        let start_us = profile.manifest().start_us;
+        GroupJson {
+            backtrace_id: self.backtrace.0,
+            allocated_count: self.allocated_count,
+            allocated_bytes: self.allocated_bytes,
+            leaked_count: self.leaked_count,
+            leaked_bytes: self.leaked_bytes,
+            peak_bytes: self.peak_bytes,
+            first_us: self.first_us.saturating_sub(start_us),
+            last_us: self.last_us.saturating_sub(start_us),
+            alive: self.alive,
+            stack: StackJson::of(profile.backtrace(self.backtrace)),
+        }
     }
 }

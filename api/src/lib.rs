@@ -6,7 +6,8 @@
 //! | file | what it answers |
 //! |---|---|
 //! | `routes` | which path goes where: the whole table |
-//! | `profiles`, `upload`, `events`, `timeline`, `groups` | `/v1/profiles` and below |
+//! | `profiles`, `upload`, `events` | `/v1/profiles`, and how profiles come in |
+//! | `summary`, `timeline`, `groups`, `paths`, `allocations`, `maps`, `backtraces` | questions to a profile; `conditions` reads their filters, `page` and `data_json` have what they share |
 //! | `scripts`, `artifacts` | `/script`, and the pictures that scripts drew |
 //! | `comparisons`, `comparison_json` | `/v1/comparisons` |
 //! | `original` | `/list` and `/data/{id}/…`, as Bytehound 0.11 answered |
@@ -18,11 +19,15 @@
 //! Invariants: no request ends in a panic; no text of a 5xx answer tells what only the log should know; every body is
 //! bounded before it is read.
 
+mod allocations;
 mod artifacts;
 mod assets;
+mod backtraces;
 mod body;
 mod comparison_json;
 mod comparisons;
+mod conditions;
+mod data_json;
 mod decoder;
 mod errors;
 mod events;
@@ -31,9 +36,12 @@ mod groups;
 mod guard;
 mod health;
 mod labels;
+mod maps;
 mod options;
 mod original;
+mod page;
 mod parameters;
+mod paths;
 mod percent;
 mod problem;
 mod profile_json;
@@ -44,7 +52,9 @@ mod scripts;
 mod server;
 mod state;
 mod stream;
+mod summary;
 mod timeline;
+mod tree;
 mod upload;
 
 pub use comparison_json::comparison_json;

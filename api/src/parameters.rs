@@ -1,8 +1,9 @@
 //! The parameters of a request: form-urlencoded, `+` a space.
 
-use crate::errors::{BAD_PARAMETER, UNKNOWN_PARAMETER};
+use crate::errors::{BAD_BODY, BAD_PARAMETER, UNKNOWN_PARAMETER};
 use crate::problem::Problem;
 use actix_web::{HttpRequest, web};
+use serde_json::{Map, Value};
 use std::fmt::Display;
 use std::str::FromStr;
 
@@ -23,6 +24,25 @@ impl Parameters {
             None => Ok(parameters),
             Some((name, _)) => Err(unknown(name, known)),
         }
+    }
+
+    /// All that a JSON object has, if it has nothing but `known` names. Texts are as they are; whatever else is a value is
+    /// one as JSON writes it, and `null` is none.
+    pub(crate) fn of_json(text: &str, known: &[&str]) -> Result<Self, Problem> {
+        let object: Map<String, Value> =
+            serde_json::from_str(text).map_err(|error| Problem::new(&BAD_BODY, error.to_string()))?;
+        let mut pairs = Vec::new();
+        for (name, value) in object {
+            if !known.contains(&name.as_str()) {
+                return Err(unknown(&name, known));
+            }
+            match value {
+                Value::Null => {}
+                Value::String(text) => pairs.push((name, text)),
+                value => pairs.push((name, value.to_string())),
+            }
+        }
+        Ok(Self(pairs))
     }
 
     pub(crate) fn parse(query: &str) -> Self {
@@ -93,6 +113,17 @@ mod tests {
         assert_eq!(parameters.all("label").collect::<Vec<_>>(), ["a=b c", "ä=1"]);
         assert_eq!(parameters.read::<u32>("n").unwrap(), Some(12));
         assert_eq!(parameters.read::<u32>("m").unwrap(), None);
+    }
+
+    #[test]
+    fn a_json_object_says_the_same_as_a_query_string() {
+        let parameters = Parameters::of_json(r#"{"n": 12, "label": "a b", "m": null}"#, &["n", "label", "m"]);
+        let parameters = parameters.unwrap();
+        assert_eq!(parameters.read::<u32>("n").unwrap(), Some(12));
+        assert_eq!(parameters.one("label").unwrap(), Some("a b"));
+        assert_eq!(parameters.one("m").unwrap(), None);
+        assert_eq!(Parameters::of_json("[]", &[]).unwrap_err().kind, &BAD_BODY);
+        assert_eq!(Parameters::of_json(r#"{"x": 1}"#, &["n"]).unwrap_err().kind, &UNKNOWN_PARAMETER);
     }
 
     #[test]

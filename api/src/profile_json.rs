@@ -31,7 +31,7 @@ struct ProgressJson {
 
 /// What a ready profile says of itself. Times are µs since 1970, but for the runtime.
 #[derive(Serialize)]
-struct InfoJson<'a> {
+pub(crate) struct InfoJson<'a> {
     executable: &'a str,
     cmdline: &'a [String],
     architecture: &'a str,
@@ -126,7 +126,7 @@ impl ProgressJson {
 }
 
 impl<'a> InfoJson<'a> {
-    fn of(manifest: &'a Manifest) -> Self {
+    pub(crate) fn of(manifest: &'a Manifest) -> Self {
         Self {
             executable: &manifest.executable,
             cmdline: &manifest.cmdline,

@@ -1,8 +1,8 @@
 //! Which path goes where.
 
 use crate::{
-    artifacts, assets, comparisons, events, groups, guard, health, original, problem, profiles, scripts,
-    timeline, upload,
+    allocations, artifacts, assets, backtraces, comparisons, events, groups, guard, health, maps, original,
+    paths, problem, profiles, scripts, summary, timeline, upload,
 };
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
@@ -26,8 +26,16 @@ fn ours(config: &mut ServiceConfig) {
         .service(resource("/v1/profiles", "GET, POST").get(profiles::list).post(upload::receive))
         .service(resource("/v1/profiles/{id}", "GET, DELETE").get(profiles::show).delete(profiles::remove))
         .service(resource("/v1/profiles/{id}/events", "GET").get(events::follow))
-        .service(resource("/v1/profiles/{id}/timeline", "GET").get(timeline::show))
-        .service(resource("/v1/profiles/{id}/groups", "GET").get(groups::list))
+        .service(resource("/v1/profiles/{id}/summary", "GET").get(summary::show))
+        .service(question("timeline").get(timeline::show).post(timeline::show))
+        .service(question("groups").get(groups::list).post(groups::list))
+        .service(question("tree").get(paths::tree).post(paths::tree))
+        .service(question("flame").get(paths::flame).post(paths::flame))
+        .service(question("allocations").get(allocations::list).post(allocations::list))
+        .service(question("maps").get(maps::list).post(maps::list))
+        .service(resource("/v1/profiles/{id}/maps/{map_id}", "GET").get(maps::show))
+        .service(question("backtraces").get(backtraces::list).post(backtraces::list))
+        .service(resource("/v1/profiles/{id}/backtraces/{backtrace_id}", "GET").get(backtraces::show))
         .service(resource("/v1/comparisons", "POST").post(comparisons::compare))
         .service(resource("/v1/scripts", "POST").post(scripts::run))
         .service(resource("/script", "POST").post(scripts::run))
@@ -79,6 +87,11 @@ fn those_of_the_original(config: &mut ServiceConfig) {
 /// A route that may end in a name, for the file that a browser keeps the answer in.
 fn named(route: &str) -> [String; 2] {
     [format!("/data/{{id}}/{route}"), format!("/data/{{id}}/{route}/{{name}}")]
+}
+
+/// A question to one profile: its parameters come in the query string, or in a body.
+fn question(name: &str) -> Resource {
+    resource(&format!("/v1/profiles/{{id}}/{name}"), "GET, POST")
 }
 
 /// A resource of ours: a method that is not allowed is told as a problem.

@@ -1,13 +1,17 @@
 //! `GET /v1/profiles/{id}/timeline`: memory over time.
 
+use crate::conditions::selection;
+use crate::data_json::{Source, data_json};
 use crate::errors::BAD_PARAMETER;
 use crate::parameters::Parameters;
 use crate::problem::Problem;
 use crate::state::Api;
+use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use bytehound_index::{Grid, Manifest, Selection, TimeBucket, Timeline};
 use serde::Serialize;
 use serde_json::json;
+use std::time::Instant;
 
 /// Points, unless told otherwise; and at most.
 const POINTS: u64 = 1000;
@@ -29,18 +33,28 @@ struct Wanted {
     points: u64,
 }
 
-/// Answers from the buckets that the profile keeps, or from its columns for a part of the time.
-pub(crate) async fn show(api: Api, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let (id, parameters) = api.profile(&request, &["from_us", "to_us", "points"])?;
+/// Answers from the buckets that the profile keeps, or from its allocations for a part of the time or of them.
+pub(crate) async fn show(
+    api: Api,
+    request: HttpRequest,
+    mut payload: Payload,
+) -> Result<HttpResponse, Problem> {
+    let since = Instant::now();
+    let known = ["filter", "from_us", "to_us", "points"];
+    let (id, parameters) = api.question(&request, &mut payload, &known).await?;
     let wanted = Wanted::read(&parameters)?;
+    let selection = selection(&parameters)?;
     let points = api.service.ask(vec![id], move |profiles, cancel| {
         let profile = &profiles[0];
         let manifest = profile.manifest();
         let grid = wanted.grid(manifest);
-        let timeline = profile.timeline(&Selection::All, grid, cancel)?;
-        Ok(Points::of(&timeline, manifest.start_us, wanted.points))
+        let is_whole = grid == Grid::of(manifest) && matches!(*selection, Selection::All);
+        let timeline = profile.timeline(&selection, grid, cancel)?;
+        let source = if is_whole { Source::Buckets } else { Source::Allocations };
+        Ok((json!(Points::of(&timeline, manifest.start_us, wanted.points)), source))
     });
-    Ok(HttpResponse::Ok().json(json!({ "data": points.await? })))
+    let (points, source) = points.await?;
+    Ok(data_json(points, source, since))
 }
 
 impl Wanted {

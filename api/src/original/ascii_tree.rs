@@ -3,10 +3,10 @@
 use super::filter::Filter;
 use super::page::unread;
 use super::text_table::{Table, bytes, seconds};
-use super::tree::{Node, Step, Tree};
 use super::{Answer, TEXT, streamed};
 use crate::parameters::Parameters;
 use crate::state::Api;
+use crate::tree::{Node, Step, Tree};
 use actix_web::HttpRequest;
 use bytehound_index::Frame;
 

@@ -27,7 +27,6 @@ mod text_table;
 mod timelines;
 mod timeval;
 mod tree;
-mod tree_json;
 
 pub(crate) use allocations::allocations;
 pub(crate) use ascii_tree::allocation_ascii_tree;
@@ -46,7 +45,7 @@ pub(crate) use script::{execute_script, script_file};
 pub(crate) use static_initializers::{dynamic_constants, dynamic_statics};
 pub(crate) use statics_ascii_tree::{dynamic_constants_ascii_tree, dynamic_statics_ascii_tree};
 pub(crate) use timelines::{timeline, timeline_leaked, timeline_maps};
-pub(crate) use tree_json::tree;
+pub(crate) use tree::tree;
 
 use crate::artifacts::PICTURE_POLICY;
 use crate::errors::PROFILE_NOT_FOUND;

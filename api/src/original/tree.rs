@@ -1,95 +1,57 @@
-//! Allocations along the paths of their backtraces: what two backtraces have in common from the outermost frame on is one
-//! path.
+//! `GET /data/{id}/tree`
 
-use bytehound_index::{Frame, FrameId, Group, Profile};
-use std::collections::HashMap;
-use std::hash::Hash;
+use super::filter::Filter;
+use super::frame_json::FrameJson;
+use super::page::unread;
+use super::{Answer, JSON, streamed};
+use crate::parameters::Parameters;
+use crate::state::Api;
+use crate::tree::{Node, Step, Tree};
+use actix_web::HttpRequest;
+use std::io::{self, Write};
 
-/// Nodes by their numbers; a node comes after its parent.
-pub(super) struct Tree<'a> {
-    nodes: Vec<Node<'a>>,
+/// What was allocated, along the paths of the backtraces.
+pub(crate) async fn tree(api: Api, request: HttpRequest) -> Answer {
+    let parameters = Parameters::of(&request);
+    let filter = Filter::of_allocations(&parameters)?;
+    let strips = parameters.read("strip_template_args")?.unwrap_or(false);
+    streamed(&api, &request, JSON, move |profile, writer, cancel| {
+        let groups = profile.groups(&*filter.selection(profile, cancel)?, cancel)?;
+        let tree = Tree::of(profile, &groups, |id, _| id);
+        cancel.check()?;
+        write_tree(writer, &tree, strips).map_err(unread)
+    })
+    .await
 }
 
-/// What some allocations have in common.
-pub(super) struct Node<'a> {
-    /// The frame that all of them pass through here; the root has none.
-    pub(super) frame: Option<Frame<'a>>,
-    pub(super) count: u64,
-    pub(super) bytes: u64,
-    /// The first and the last of them, µs since 1970.
-    pub(super) first_us: u64,
-    pub(super) last_us: u64,
-    children: Vec<usize>,
-}
-
-/// A step of a walk through a tree.
-pub(super) enum Step<'t, 'a> {
-    /// Down to a node; how many nodes are above it, and whether a sibling comes after it.
-    Down { node: &'t Node<'a>, depth: usize, is_last: bool },
-    /// Up again from a node that all children of were passed.
-    Up,
-}
-
-impl<'a> Tree<'a> {
-    /// Frames with equal keys, called from the same path, are one node, which shows the frame that came first.
-    pub(super) fn of<K: Hash + Eq>(
-        profile: &'a Profile,
-        groups: &[Group],
-        key: impl Fn(FrameId, &Frame<'a>) -> K,
-    ) -> Self {
-        let mut tree = Self { nodes: vec![Node::new(None)] };
-        let mut known: HashMap<(usize, K), usize> = HashMap::new();
-        // What is allocated first comes first.
-        let mut ordered: Vec<&Group> = groups.iter().collect();
-        ordered.sort_by_key(|group| group.first_us);
-        for group in ordered {
-            let backtrace = profile.backtrace(group.backtrace);
-            let mut at = 0;
-            tree.nodes[at].add(group);
-            for (id, frame) in backtrace.frame_ids().zip(backtrace.frames()) {
-                let next = tree.nodes.len();
-                let child = *known.entry((at, key(id, &frame))).or_insert(next);
-                if child == next {
-                    tree.nodes[at].children.push(child);
-                    tree.nodes.push(Node::new(Some(frame)));
+fn write_tree(writer: &mut impl Write, tree: &Tree<'_>, strips: bool) -> io::Result<()> {
+    let mut follows = false;
+    for step in tree.walk() {
+        match step {
+            Step::Down { node, .. } => {
+                if follows {
+                    writer.write_all(b",")?;
                 }
-                at = child;
-                tree.nodes[at].add(group);
+                open(writer, node, strips)?;
+                follows = false;
+            }
+            Step::Up => {
+                writer.write_all(b"]}")?;
+                follows = true;
             }
         }
-        tree
     }
-
-    /// Every node, the root first, its children in order after it. A stack can be deep: this does not recurse.
-    pub(super) fn walk(&self) -> impl Iterator<Item = Step<'_, 'a>> {
-        let mut pending = vec![(0, 0, true)];
-        let mut open = 0;
-        std::iter::from_fn(move || {
-            let wanted = pending.last().map_or(0, |(_, depth, _)| *depth);
-            if open > wanted {
-                open -= 1;
-                return Some(Step::Up);
-            }
-            let (index, depth, is_last) = pending.pop()?;
-            let node: &Node<'a> = &self.nodes[index];
-            open = depth + 1;
-            let children = node.children.iter().rev().enumerate();
-            pending.extend(children.map(|(from_last, child)| (*child, depth + 1, from_last == 0)));
-            Some(Step::Down { node, depth, is_last })
-        })
-    }
+    Ok(())
 }
 
-impl<'a> Node<'a> {
-    fn new(frame: Option<Frame<'a>>) -> Self {
-        Self { frame, count: 0, bytes: 0, first_us: u64::MAX, last_us: 0, children: Vec::new() }
+/// A node up to where its children come. A tree of nothing has its times at zero.
+fn open(writer: &mut impl Write, node: &Node<'_>, strips: bool) -> io::Result<()> {
+    let (size, count, last) = (node.bytes, node.count, node.last_us / 1_000_000);
+    let first = if count == 0 { 0 } else { node.first_us / 1_000_000 };
+    write!(writer, "{{\"size\":{size},\"count\":{count},\"first\":{first},\"last\":{last}")?;
+    if let Some(frame) = node.frame {
+        writer.write_all(b",\"value\":")?;
+        serde_json::to_writer(&mut *writer, &FrameJson::of(frame, strips))?;
     }
-
-    /// Sums wrap: a damaged capture can claim sizes whose sum is beyond 2⁶⁴.
-    fn add(&mut self, group: &Group) {
-        self.count += group.count;
-        self.bytes = self.bytes.wrapping_add(group.bytes);
-        self.first_us = self.first_us.min(group.first_us);
-        self.last_us = self.last_us.max(group.last_us);
-    }
+    writer.write_all(b",\"children\":[")
 }

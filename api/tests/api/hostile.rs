@@ -20,7 +20,7 @@ impl Random {
     }
 }
 
-const NAMES: [&str; 62] = [
+const NAMES: [&str; 63] = [
     "from",
     "to",
     "lifetime",
@@ -75,6 +75,7 @@ const NAMES: [&str; 62] = [
     "cursor",
     "sort",
     "custom_filter",
+    "filter",
     "from_map",
     "id",
     "peak_rss_min",
@@ -85,7 +86,7 @@ const NAMES: [&str; 62] = [
     "bytehound",
 ];
 
-const VALUES: [&str; 38] = [
+const VALUES: [&str; 40] = [
     "",
     "0",
     "1",
@@ -124,6 +125,8 @@ const VALUES: [&str; 38] = [
     "allocations()",
     "maps()",
     "data(%22",
+    "%5B%22leaked%22%5D",
+    "%5B%7B%22size%22:%7B%22at_least%22:18446744073709551615%7D%7D%5D",
 ];
 
 #[test]
@@ -147,8 +150,12 @@ fn no_query_string_makes_the_service_fail() {
         "/data/last/regions".to_owned(),
         "/data/last/tree".to_owned(),
         "/data/last/timeline".to_owned(),
+        format!("/v1/profiles/{id}/allocations"),
+        format!("/v1/profiles/{id}/backtraces"),
         format!("/v1/profiles/{id}/groups"),
+        format!("/v1/profiles/{id}/maps"),
         format!("/v1/profiles/{id}/timeline"),
+        format!("/v1/profiles/{id}/tree"),
         "/v1/profiles".to_owned(),
         "/list".to_owned(),
     ];
