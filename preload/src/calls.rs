@@ -28,11 +28,19 @@ static LOST: AtomicU64 = AtomicU64::new(0);
 const PATIENCE: Duration = Duration::from_secs(10);
 const STEP: Duration = Duration::from_millis(1);
 
+/// Calls after which the writer is woken.
+const WAKE_EVERY: u64 = LEN as u64 / 8;
+
 /// Hands a call of the program to the writer.
 pub(crate) fn report(call: &Call) {
     let words = call.to_words();
-    if !QUEUE.push(words) && !push_when_drained(words) {
-        LOST.fetch_add(1, Ordering::Relaxed);
+    match QUEUE.push(words) {
+        Some(position) if position % WAKE_EVERY == WAKE_EVERY - 1 || call.is_urgent() => {
+            signal::wake_writer()
+        }
+        Some(_) => {}
+        None if push_when_drained(words) => {}
+        None => _ = LOST.fetch_add(1, Ordering::Relaxed),
     }
 }
 
@@ -50,7 +58,7 @@ fn push_when_drained(words: [u64; queue::WORDS]) -> bool {
     while lifecycle::writer_runs_here() {
         signal::wake_writer();
         signal::pause(STEP);
-        if QUEUE.push(words) {
+        if QUEUE.push(words).is_some() {
             return true;
         }
         if u128::from(clock::nanoseconds().saturating_sub(start)) > PATIENCE.as_nanos() {

@@ -168,3 +168,29 @@ fn answer(of: &Run, script: &str) -> Result<String> {
     ensure!(ended.code == Some(0), "the script fails: {}", ended.stderr);
     Ok(ended.stdout)
 }
+
+#[test]
+fn whatever_many_threads_do_at_once_nothing_is_missing_and_nothing_is_left_too_much() -> Result<()> {
+    let run = Run::of("mapping_storm.c")?;
+    let places = |places: &BTreeSet<(u64, u64)>| united(places.iter().copied());
+    let told = run.told()?;
+    assert_eq!(places(&run.left("storms").places), places(&told["storms"].places));
+    for map in run.made_by("storms") {
+        for region in map.regions().filter(|region| region.removed_us.is_some()) {
+            assert_ne!(region.removals().len(), 0, "nobody took {} bytes at {:#x}", region.size, region.address);
+        }
+    }
+    Ok(())
+}
+
+/// Neighbours as one.
+fn united(places: impl Iterator<Item = (u64, u64)>) -> Vec<(u64, u64)> {
+    let mut united: Vec<(u64, u64)> = Vec::new();
+    for (start, size) in places {
+        match united.last_mut() {
+            Some((before, len)) if *before + *len == start => *len += size,
+            _ => united.push((start, size)),
+        }
+    }
+    united
+}

@@ -52,6 +52,11 @@ const OWN_UNMAP: u64 = 5;
 const MALLOPT: u64 = 6;
 
 impl Call {
+    /// Whether what it is about can be asked of the kernel only now: the name of a file that was mapped.
+    pub(super) fn is_urgent(&self) -> bool {
+        matches!(self.what, What::Map { request, .. } if request.flags & libc::MAP_ANONYMOUS as u32 == 0)
+    }
+
     pub(super) fn to_words(self) -> [u64; WORDS] {
         let (kind, rest) = match self.what {
             What::Map { address, request, caller } => {

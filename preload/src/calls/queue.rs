@@ -42,17 +42,19 @@ impl<const LEN: usize> Queue<LEN> {
         }
     }
 
-    /// Adds a record; says whether there was room.
-    pub(super) fn push(&self, record: [u64; WORDS]) -> bool {
-        let Some((slot, free)) = self.reserve() else { return false };
+    /// Adds a record; says at which position, or that there is no room.
+    pub(super) fn push(&self, record: [u64; WORDS]) -> Option<u64> {
+        let position = self.reserve()?;
+        let (slot, free) = self.slot(position);
         for (word, value) in slot.words.iter().zip(record) {
             word.store(value, Ordering::Relaxed);
         }
         // Release: whoever sees the slot filled sees the words. It fails if the consumer has given this producer up.
-        slot.turn.compare_exchange(free, free + 1, Ordering::Release, Ordering::Relaxed).is_ok()
+        slot.turn.compare_exchange(free, free + 1, Ordering::Release, Ordering::Relaxed).ok()?;
+        Some(position)
     }
 
-    fn reserve(&self) -> Option<(&Slot, u64)> {
+    fn reserve(&self) -> Option<u64> {
         let mut head = self.head.load(Ordering::Relaxed);
         loop {
             let (slot, free) = self.slot(head);
@@ -66,7 +68,7 @@ impl<const LEN: usize> Queue<LEN> {
                 continue;
             }
             match self.head.compare_exchange_weak(head, head + 1, Ordering::Relaxed, Ordering::Relaxed) {
-                Ok(_) => return Some((slot, free)),
+                Ok(_) => return Some(head),
                 Err(current) => head = current,
             }
         }
@@ -123,11 +125,11 @@ mod tests {
     #[test]
     fn a_full_queue_takes_nothing_until_a_record_is_taken() {
         let queue = Queue::<8>::new();
-        assert!((0..8).all(|n| queue.push(record(n))));
-        assert!(!queue.push(record(8)));
+        assert!((0..8).all(|n| queue.push(record(n)) == Some(n)));
+        assert_eq!(queue.push(record(8)), None);
         assert_eq!(queue.pop(1), Some(record(0)));
-        assert!(queue.push(record(8)));
-        assert!(!queue.push(record(9)));
+        assert_eq!(queue.push(record(8)), Some(8));
+        assert_eq!(queue.push(record(9)), None);
         assert!((1..9).all(|n| queue.pop(1) == Some(record(n))));
         assert_eq!(queue.pop(1), None);
     }
@@ -139,7 +141,7 @@ mod tests {
         const RECORDS: u64 = 20_000;
         let produce = |thread: u64| {
             for n in 0..RECORDS {
-                while !QUEUE.push(record(thread << 32 | n)) {
+                while QUEUE.push(record(thread << 32 | n)).is_none() {
                     std::thread::yield_now();
                 }
             }
@@ -164,11 +166,11 @@ mod tests {
     fn a_producer_that_never_comes_back_holds_nobody_up_for_long() {
         let queue = Queue::<8>::new();
         let lost = queue.reserve().unwrap();
-        assert!(queue.push(record(1)));
+        assert_eq!(queue.push(record(1)), Some(1));
         assert_eq!(queue.pop(1), None);
         assert_eq!(queue.pop(1 + PATIENCE), None);
         assert_eq!(queue.pop(2 + PATIENCE), Some(record(1)));
-        let (slot, free) = lost;
+        let (slot, free) = queue.slot(lost);
         assert_eq!(slot.turn.load(Ordering::Relaxed), free + 2);
     }
 }

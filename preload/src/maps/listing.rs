@@ -75,6 +75,16 @@ impl Listing {
         result
     }
 
+    /// The list that these lines make.
+    #[cfg(test)]
+    pub(super) fn of(lines: &[&str], ended: Tick) -> Self {
+        let mut listing = Self { ended, ..Self::new() };
+        for line in lines {
+            take_line(line.as_bytes(), &mut listing.mappings, &mut listing.names);
+        }
+        listing
+    }
+
     pub(super) fn name(&self, listed: &Listed) -> &[u8] {
         let (start, end) = listed.name;
         self.names.get(start as usize..end as usize).unwrap_or_default()

@@ -20,6 +20,8 @@ mod reconcile;
 mod regions;
 mod residency;
 mod steps;
+#[cfg(test)]
+mod tests;
 mod text;
 mod watch;
 

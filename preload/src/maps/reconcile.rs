@@ -162,11 +162,12 @@ impl Reconciler {
         {
             before.end = part.end;
             before.usage = before.usage + part.usage;
-            before.since = before.since.max(part.since);
+            before.since = now;
             return;
         }
-        // What is our own is of no interest before it was found.
-        let since = if region.origin == Origin::Own && !region.told { now } else { part.since };
+        // Where a region that was told has changed, it did so by now. What is our own is of no interest before.
+        let is_of_before = region.told || region.origin == Origin::Own;
+        let since = if is_of_before { now } else { part.since };
         self.found.push(Region { kind, since, told: true, ..part });
     }
 
@@ -175,9 +176,7 @@ impl Reconciler {
         let Some(parts) = self.found.get(first..) else { return };
         let oldest = parts.iter().min_by_key(|region| region.map);
         let (Some(&oldest), Some(start), Some(end)) = (oldest, parts.first(), parts.last()) else { return };
-        let newest = parts.iter().map(|part| part.since).max();
-        let since = if parts.len() == 1 { oldest.since } else { newest.unwrap_or(oldest.since) };
-        let united = Region { start: start.start, end: end.end, since, ..oldest };
+        let united = Region { start: start.start, end: end.end, ..oldest };
         self.found.truncate(first);
         self.found.push(united);
     }

@@ -41,7 +41,7 @@ pub(super) struct Kind {
 }
 
 /// A tick, and its time as it was converted first: later conversions may differ by a little.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Moment {
     pub(super) tick: Tick,
     pub(super) time: Timestamp,

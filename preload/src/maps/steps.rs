@@ -51,7 +51,7 @@ impl Steps {
         }
     }
 
-    fn add(&mut self, call: Call) {
+    pub(super) fn add(&mut self, call: Call) {
         self.numbers += 1;
         let number = self.numbers;
         let (leaves, arrives) = match call.what {

@@ -67,20 +67,32 @@ impl Watch {
         if let Some(memory) = self.own.take() {
             self.book.own(memory, clock::after(), sink);
         }
-        if self.unsettled.is_none() {
+        let is_first = self.next_usage == 0;
+        if is_first {
+            // The first list also says whose code made the calls of before.
             self.look_if_due(last);
         }
+        self.enter(complete, last, sink)?;
+        if self.unsettled.is_none() && self.look_if_due(last) {
+            self.enter(complete, last, sink)?;
+        }
+        Ok(())
+    }
+
+    fn enter<S: Sink>(&mut self, complete: Tick, last: bool, sink: &mut S) -> Result<()> {
+        // First whether all calls of before the look have been reported, then what was.
         let settled = self.unsettled.is_some_and(|look| last || is_settled(look));
         self.steps.collect();
         if settled {
             self.unsettled = None;
             self.settle(sink)?;
         }
-        let unsettled = self.unsettled.is_some();
-        self.enter_before(if unsettled { complete.min(self.listing.began) } else { complete }, sink)
+        let end = if self.unsettled.is_some() { complete.min(self.listing.began) } else { complete };
+        self.enter_before(end, sink)
     }
 
-    fn look_if_due(&mut self, last: bool) {
+    /// Looks if it is time to; says whether there is a list now.
+    fn look_if_due(&mut self, last: bool) -> bool {
         let now = clock::nanoseconds();
         let is_unnamed = |region: &Region| region.origin == Origin::File && !region.told;
         let detail = if last || now >= self.next_usage {
@@ -88,11 +100,11 @@ impl Watch {
         } else if now >= self.next_places && self.book.regions.as_slice().iter().any(is_unnamed) {
             Detail::Places
         } else {
-            return;
+            return false;
         };
         if !self.is_on || self.listing.take(detail).is_err() {
             self.next_usage = now + EVERY.as_nanos() as u64;
-            return;
+            return false;
         }
         let end = clock::nanoseconds();
         let rest = (end - now) * PART;
@@ -101,6 +113,7 @@ impl Watch {
             self.next_usage = now + rest.max(EVERY.as_nanos() as u64);
         }
         self.unsettled = Some((calls::await_landing(), end));
+        true
     }
 
     /// Enters the calls of before the list, and corrects the book by it.
