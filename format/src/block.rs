@@ -2,6 +2,7 @@
 
 use std::io::{self, Read};
 
+use crate::input::read_full;
 use crate::limits::BLOCK_LEN;
 use crate::lz4::{self, Lz4Error};
 
@@ -216,18 +217,4 @@ impl<R: Read> BlockReader<R> {
             Lz4Error::Damaged(reason) => BlockDefect::Lz4 { reason },
         }
     }
-}
-
-/// Reads until `out` is full or the input ends.
-fn read_full(input: &mut impl Read, out: &mut [u8]) -> io::Result<usize> {
-    let mut filled = 0;
-    while let Some(rest) = out.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-        match input.read(rest) {
-            Ok(0) => break,
-            Ok(len) => filled += len,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(filled)
 }

@@ -33,6 +33,11 @@ impl<'a> Cursor<'a> {
         self.at
     }
 
+    /// Whether nothing is left.
+    pub(crate) fn is_at_end(&self) -> bool {
+        self.at == self.bytes.len()
+    }
+
     /// Length of the contents that were left in the stream, if they were above the limit.
     #[inline(always)]
     pub(crate) fn oversized(&self) -> Option<u64> {

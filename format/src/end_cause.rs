@@ -27,8 +27,8 @@ pub enum EndCause {
         /// The error of the operating system, or 0.
         error: i32,
     },
-    /// The file was made of another one that has no end.
-    Unfinished,
+    /// The file was made of one that does not say it.
+    Unknown,
     /// A cause that this version does not know.
     Other {
         /// Its number.
@@ -42,7 +42,7 @@ const EXIT: u32 = 0;
 const EXEC: u32 = 1;
 const KILLED: u32 = 2;
 const FAILED: u32 = 3;
-const UNFINISHED: u32 = 4;
+const UNKNOWN: u32 = 4;
 
 impl EndCause {
     /// The two numbers that stand for it in a file.
@@ -52,7 +52,7 @@ impl EndCause {
             Self::Exec => (EXEC, 0),
             Self::Killed { signal } => (KILLED, signal),
             Self::Failed { error } => (FAILED, error),
-            Self::Unfinished => (UNFINISHED, 0),
+            Self::Unknown => (UNKNOWN, 0),
             Self::Other { cause, value } => (cause, value),
         }
     }
@@ -63,7 +63,7 @@ impl EndCause {
             EXEC => Self::Exec,
             KILLED => Self::Killed { signal: value },
             FAILED => Self::Failed { error: value },
-            UNFINISHED => Self::Unfinished,
+            UNKNOWN => Self::Unknown,
             _ => Self::Other { cause, value },
         }
     }
@@ -92,7 +92,7 @@ impl fmt::Display for EndCause {
             Self::Failed { error } => {
                 write!(f, "recording failed before the program ended (system error {error})")
             }
-            Self::Unfinished => write!(f, "the capture was made of one without an end"),
+            Self::Unknown => write!(f, "the capture does not say why it ends"),
             Self::Other { cause, value } => write!(f, "it ended for reason {cause} ({value})"),
         }
     }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::block::BlockDefect;
 use crate::decode::Malformed;
+use crate::losses::Losses;
 
 /// How a stream ended. Everything before the end was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub enum Ending {
         /// Where.
         place: Place,
     },
+    /// Version 2: it was read to its end, but not all that was written is there.
+    Partial(Losses),
 }
 
 /// What a truncated file ends in the middle of.
@@ -46,6 +49,9 @@ pub enum Defect {
     /// An event is damaged, or of a kind that does not exist.
     #[error(transparent)]
     Event(#[from] Malformed),
+    /// Version 2: the block that says which program this is cannot be read.
+    #[error("its first block, which says which program this is, cannot be read")]
+    NoStart,
 }
 
 /// Where reading ended.
@@ -72,10 +78,10 @@ impl Ending {
         *self == Self::Clean
     }
 
-    /// Where reading ended, unless it ended cleanly.
+    /// Where reading ended, unless it went on to the end of the file.
     pub fn place(&self) -> Option<Place> {
         match self {
-            Self::Clean => None,
+            Self::Clean | Self::Partial(_) => None,
             Self::Truncated { place, .. } | Self::Corrupt { place, .. } => Some(*place),
         }
     }
@@ -85,6 +91,7 @@ impl fmt::Display for Ending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Clean => write!(f, "the capture is complete"),
+            Self::Partial(losses) => losses.fmt(f),
             Self::Truncated { inside, missing, place } => write!(
                 f,
                 "the file ends inside {} (file offset {}, at least {missing} bytes are missing): everything before \

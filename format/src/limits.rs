@@ -24,3 +24,7 @@ pub const SOURCES_MAX: u64 = 1 << 20;
 
 /// Bytes of an embedded file or memory dump that a reader holds unless told otherwise.
 pub const CONTENTS_LEN_MAX: u64 = 1 << 30;
+
+/// Version 2: bytes of events that a reader holds back to put them in order, unless told otherwise. Writers mark every
+/// few megabytes up to where they are complete.
+pub const HELD_LEN_MAX: usize = 256 << 20;

@@ -36,6 +36,14 @@ pub enum OpenError {
     /// It starts like a capture, but its header cannot be read.
     #[error("the start of the file is damaged: {0}; nothing in it can be used")]
     Damaged(Defect),
+    /// A later version of the container.
+    #[error(
+        "the file is of version {found} of the format, this program reads versions up to 2: use a newer one"
+    )]
+    Version {
+        /// The version.
+        found: u8,
+    },
     /// The first event is not a header.
     #[error(
         "the file starts with `{found}` instead of `Header`: it is a part of a capture, or something else"
@@ -50,7 +58,7 @@ impl OpenError {
     /// Why there is no first event.
     pub(crate) fn from_ending(ending: Option<&Ending>, start: &[u8]) -> Self {
         let what = match ending {
-            None | Some(Ending::Clean) => return Self::Empty,
+            None | Some(Ending::Clean | Ending::Partial(_)) => return Self::Empty,
             Some(Ending::Truncated { missing, .. }) => return Self::Truncated { missing: *missing },
             Some(Ending::Corrupt { what, .. }) => what,
         };

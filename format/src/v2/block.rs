@@ -64,10 +64,12 @@ impl BlockFlags {
     pub const PLAIN: Self = Self(0);
     /// The payload is an LZ4 block.
     pub const LZ4: Self = Self(1);
-    /// Rare blocks: the last event goes on in the next rare block.
+    /// Rare blocks: the last event goes on in the next block with [`Self::CONTINUATION`].
     pub const CONTINUES: Self = Self(2);
-    /// Rare blocks: backtraces are ids of events in rare blocks, not nodes.
-    pub const OWN_BACKTRACES: Self = Self(4);
+    /// Rare blocks: the payload is a further piece of an event, and nothing else.
+    pub const CONTINUATION: Self = Self(4);
+    /// Rare blocks: backtraces are ids of events in such blocks, not nodes.
+    pub const OWN_BACKTRACES: Self = Self(8);
 
     /// Both.
     pub const fn and(self, other: Self) -> Self {

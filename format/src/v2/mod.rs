@@ -14,12 +14,27 @@
 pub mod batch;
 mod batch_start;
 mod block;
+mod block_reader;
+mod clock;
+mod lane;
 mod marks;
+mod merge;
+mod moves;
+mod nodes;
 mod rare;
+mod rare_block;
 mod stacks;
+mod stream;
+mod telling;
+mod tree;
+mod window;
+mod writer;
 
 pub use batch_start::BatchStart;
+pub(crate) use block::MARKER;
 pub use block::{BlockFlags, BlockHeader, BlockKind, HEADER_LEN, MAGIC, PAYLOAD_LEN_MAX, seal};
 pub use marks::{ClockPair, Complete, End, Start};
 pub use rare::put_rare;
 pub use stacks::{Caller, NodeDecoder, NodeEncoder};
+pub(crate) use stream::Stream;
+pub use writer::Writer;

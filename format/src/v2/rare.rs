@@ -5,7 +5,8 @@
 //! ```
 //!
 //! The tick is the event's place among those of the threads; ticks of one block do not go back. An event that is too
-//! long for a block goes on in the next rare block, wherever that is: [`super::BlockFlags::CONTINUES`].
+//! long for a block comes in pieces: the first one may stand behind other events, each further one has a rare block to
+//! itself. Other blocks may stand between them, but no other event in pieces.
 
 use crate::carrier;
 use crate::event::Event;

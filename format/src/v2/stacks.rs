@@ -81,6 +81,11 @@ impl<'a> NodeDecoder<'a> {
     pub fn number(&self) -> Node {
         Node(self.number)
     }
+
+    /// Whether all of the payload was read.
+    pub fn is_at_end(&self) -> bool {
+        self.cursor.is_at_end()
+    }
 }
 
 impl Iterator for NodeDecoder<'_> {

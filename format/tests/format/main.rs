@@ -9,3 +9,4 @@ mod mutations;
 mod protocol;
 mod round_trip;
 mod sample;
+mod version2;

@@ -63,7 +63,8 @@ fn events() -> Vec<Event<'static>> {
 
 /// Reads to the end and checks the accounts.
 fn read(bytes: &[u8]) {
-    let options = ReaderOptions { block_len_max: 1 << 16, contents_len_max: 1 << 12 };
+    let options =
+        ReaderOptions { block_len_max: 1 << 16, contents_len_max: 1 << 12, ..ReaderOptions::default() };
     let Ok(mut reader) = Reader::with_options(bytes, options) else {
         return;
     };
