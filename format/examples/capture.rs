@@ -90,7 +90,7 @@ fn generate(pairs: &str, threads: &str, file: &str) -> Result<()> {
             writer.write(&Event::FreeEx { id, timestamp, pointer, backtrace: 1 + number % 8, thread })?;
         }
         let size = 8 + (random >> 54);
-        let extra = (size + 23 & !15).saturating_sub(8).max(24) - size;
+        let extra = ((size + 23) & !15).saturating_sub(8).max(24) - size;
         let allocation = AllocBody {
             pointer,
             size,

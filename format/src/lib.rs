@@ -1,17 +1,20 @@
-//! The `.dat` container and its 28 events: encode without allocating, decode bytes to typed events; damaged input is
-//! data (prefix + defects), never a panic.
+//! The `.dat` container, both versions of it, and its events: encode without allocating, decode bytes to typed events;
+//! damaged input is data (what is left of it + defects), never a panic.
 //!
 //! ```text
+//! 0.11
 //! file   = block*                         no magic, no footer
 //! block  = kind:u8  len:u32le  payload    kind 1: raw LZ4 block, kind 2: stored
 //! stream = the decompressed payloads, one after another
 //! stream = event*                         the first event is a Header
 //! event  = tag:u32le  fields…             no length prefix: an unknown tag ends what can be read
+//!
+//! version 2: see `v2`
 //! ```
 //!
-//! `docs/format.md` describes every byte. [`Writer`] and [`Reader`] deal in files; [`BlockWriter`] is the writer for
-//! a process that must not allocate; [`Event::encode`] and [`decode()`] deal in single events; [`protocol`] is what a
-//! program and a client say to each other when a capture is streamed.
+//! `docs/format.md` describes every byte. [`Reader`] reads both versions; [`Writer`] and [`v2::Writer`] write files, and
+//! [`convert()`] makes one version of the other. For a process that must not allocate there are [`BlockWriter`] and, for
+//! version 2, [`v2::seal`] and what [`v2`] has beside it. [`Event::encode`] and [`decode()`] deal in single events.
 //!
 //! ```
 //! use bytehound_format::{Event, HeaderBody, Reader, Timestamp, Writer};

@@ -32,6 +32,8 @@ pub(super) struct Defects {
     pub(super) impossible_maps: u64,
     /// A change of a region that was never listed.
     pub(super) unknown_regions: u64,
+    /// Events that the capture library could not keep.
+    pub(super) dropped_events: u64,
     notes: Vec<String>,
     notes_left_out: u64,
 }
@@ -53,6 +55,7 @@ impl Defects {
                 self.missed_frees,
                 "allocations at the address of a live block: that block counts as freed then",
             ),
+            (self.dropped_events, "events were lost while the program ran: there was no room for them"),
             (self.duplicate_ids, "allocations with the id of a live block were left out"),
             (self.unknown_frees, "frees of blocks that were never seen allocated were left out"),
             (self.unknown_reallocs, "reallocs of blocks that were never seen allocated were left out"),

@@ -5,7 +5,7 @@ mod mapped;
 
 use std::io::Read;
 
-use bytehound_format::{AllocBody, Event, HeaderBody, Reader, Timestamp};
+use bytehound_format::{AllocBody, EndCause, Event, HeaderBody, Reader, Timestamp};
 use bytehound_store::{Scratch, Store};
 use rustc_hash::FxHashMap;
 
@@ -235,6 +235,12 @@ impl<'a> Loader<'a> {
                     reserved: 0,
                 });
             }
+            Event::Label { key, value } => self.add_label(&key, &value),
+            Event::Warning { message } => self.take_warning(&message),
+            Event::Dropped { events } => self.defects.dropped_events = events,
+            Event::End { cause: cause @ EndCause::Failed { .. }, .. } => {
+                self.defects.note(&cause.to_string())
+            }
             Event::Header(header) if header.id != self.header.id => self.defects.foreign_headers += 1,
             other => self.take_mapping(other),
         }
@@ -295,14 +301,26 @@ impl<'a> Loader<'a> {
         if path == MAPS_PATH {
             self.modules.set_maps(&String::from_utf8_lossy(contents));
         } else if path == LABELS_PATH {
-            self.labels = labels_of(&String::from_utf8_lossy(contents));
+            let text = String::from_utf8_lossy(contents);
+            let pairs = text.lines().filter_map(|line| line.split_once('='));
+            pairs.for_each(|(key, value)| self.add_label(key, value));
         } else if path == WARNINGS_PATH {
             let warnings = String::from_utf8_lossy(contents);
-            warnings.lines().for_each(|line| self.defects.note(&format!("when it was captured: {line}")));
+            warnings.lines().for_each(|line| self.take_warning(line));
         } else if contents.starts_with(ELF_MAGIC) {
             self.modules.add_binary(path, contents, self.store, &mut self.defects)?;
         }
         Ok(())
+    }
+
+    fn add_label(&mut self, key: &str, value: &str) {
+        if self.labels.len() < LABELS_MAX && key.len() + value.len() < LABEL_LEN_MAX {
+            self.labels.push((key.to_owned(), value.to_owned()));
+        }
+    }
+
+    fn take_warning(&mut self, message: &str) {
+        self.defects.note(&format!("when it was captured: {message}"));
     }
 
     fn finish(mut self, events: u64) -> Loaded {
@@ -324,10 +342,4 @@ impl<'a> Loader<'a> {
             defects: self.defects.sentences(),
         }
     }
-}
-
-fn labels_of(text: &str) -> Vec<(String, String)> {
-    let short = text.lines().filter(|line| line.len() <= LABEL_LEN_MAX);
-    let pairs = short.filter_map(|line| line.split_once('='));
-    pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).take(LABELS_MAX).collect()
 }

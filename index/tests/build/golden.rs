@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fs;
 
+use bytehound_format::{Container, Reader, convert};
 use bytehound_index::layout::{NONE, section};
 use serde_json::Value;
 
@@ -21,10 +22,16 @@ const CAPTURES: [(&str, &str); 7] = [
     ("threads", "threads.decoded.dat"),
 ];
 
-fn built(capture: &str) -> Built {
-    let built = Built::of(&fs::read(format!("{GOLDEN}/{capture}")).expect("a golden capture"));
-    assert!(built.manifest.defects.is_empty(), "{capture}: {:?}", built.manifest.defects);
-    built
+/// The index of the capture, and that of what it becomes in version 2 of the container.
+fn built(capture: &str) -> [Built; 2] {
+    let old = fs::read(format!("{GOLDEN}/{capture}")).expect("a golden capture");
+    let mut reader = Reader::new(&old[..]).expect("a capture");
+    let new = convert(&mut reader, Container::V2, Vec::new(), |_| {}).expect("room in memory");
+    [old, new].map(|capture_bytes| {
+        let built = Built::of(&capture_bytes);
+        assert!(built.manifest.defects.is_empty(), "{capture}: {:?}", built.manifest.defects);
+        built
+    })
 }
 
 fn answer(name: &str, file: &str) -> Value {
@@ -39,7 +46,7 @@ fn us(time: &Value) -> u64 {
 #[test]
 fn totals_are_those_of_the_list() {
     for (name, capture) in CAPTURES {
-        check_totals(name, &built(capture));
+        built(capture).iter().for_each(|built| check_totals(name, built));
     }
 }
 
@@ -61,7 +68,7 @@ fn check_totals(name: &str, built: &Built) {
 #[test]
 fn groups_have_the_same_numbers_and_frames() {
     for (name, capture) in CAPTURES {
-        check_groups(name, &built(capture));
+        built(capture).iter().for_each(|built| check_groups(name, built));
     }
 }
 
@@ -125,23 +132,27 @@ fn check_frames(what: &str, built: &Built, backtrace: u32, expected: &[Value]) {
 #[test]
 fn leaks_are_the_same() {
     for (name, capture) in CAPTURES {
-        let (built, groups) = (built(capture), answer(name, "27.json"));
-        let groups = groups["allocations"].as_array().expect("groups");
-        let leaking = built.summaries.iter().filter(|summary| summary.leaked_count > 0).count();
-        assert_eq!(groups.len(), leaking, "{name}");
-        for group in groups {
-            let backtrace = group["backtrace_id"].as_u64().expect("a number");
-            let summary = &built.summaries[backtrace as usize];
-            assert_eq!(group["only_matched"]["leaked_count"], summary.leaked_count, "{name} {backtrace}");
-            assert_eq!(group["only_matched"]["size"], summary.leaked_bytes, "{name} {backtrace}");
-        }
+        built(capture).iter().for_each(|built| check_leaks(name, built));
+    }
+}
+
+fn check_leaks(name: &str, built: &Built) {
+    let groups = answer(name, "27.json");
+    let groups = groups["allocations"].as_array().expect("groups");
+    let leaking = built.summaries.iter().filter(|summary| summary.leaked_count > 0).count();
+    assert_eq!(groups.len(), leaking, "{name}");
+    for group in groups {
+        let backtrace = group["backtrace_id"].as_u64().expect("a number");
+        let summary = &built.summaries[backtrace as usize];
+        assert_eq!(group["only_matched"]["leaked_count"], summary.leaked_count, "{name} {backtrace}");
+        assert_eq!(group["only_matched"]["size"], summary.leaked_bytes, "{name} {backtrace}");
     }
 }
 
 #[test]
 fn buckets_are_the_points_of_the_timeline() {
     for (name, capture) in CAPTURES {
-        check_timeline(name, &built(capture));
+        built(capture).iter().for_each(|built| check_timeline(name, built));
     }
 }
 
@@ -165,8 +176,9 @@ fn check_timeline(name: &str, built: &Built) {
 
 #[test]
 fn eight_hundred_thousand_events_give_the_same_answers() {
-    let built = built("simulation.decoded.dat");
-    check_totals("simulation", &built);
-    check_groups("simulation", &built);
-    check_timeline("simulation", &built);
+    for built in &built("simulation.decoded.dat") {
+        check_totals("simulation", built);
+        check_groups("simulation", built);
+        check_timeline("simulation", built);
+    }
 }

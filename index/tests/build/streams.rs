@@ -4,11 +4,12 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytehound_format::{
-    Addresses, AllocationId, DataId, Event, FramesInvalidated, HeaderBody, RegionSource, Timestamp,
+    Addresses, AllocationId, Container, DataId, EndCause, Event, FramesInvalidated, HeaderBody, Reader,
+    RegionSource, Timestamp, convert,
 };
-use bytehound_index::IndexError;
 use bytehound_index::build::{Observer, Phase, Progress, ingest};
 use bytehound_index::layout::{NEVER, NONE, flags};
+use bytehound_index::{IndexError, Manifest};
 use bytehound_store::ProfileState;
 
 use crate::built::{Built, stored, stored_with_labels};
@@ -275,6 +276,45 @@ fn warnings_about_settings_are_passed_on() {
         capture.file("bytehound/warnings", b"`MEMORY_PROFILER_OUPUT` is no setting");
     });
     assert_eq!(built.manifest.defects, ["when it was captured: `MEMORY_PROFILER_OUPUT` is no setting"]);
+}
+
+#[test]
+fn what_version_2_tells_of_the_capture_itself_becomes_labels_and_defects() {
+    let old = capture(|capture| {
+        capture.event(&Event::Label { key: "commit".into(), value: "abc".into() });
+        capture.event(&Event::Warning { message: "`MEMORY_PROFILER_OUPUT` is no setting".into() });
+        capture.event(&Event::Dropped { events: 3 });
+        let cause = EndCause::Failed { error: 28 };
+        capture.event(&Event::End { timestamp: Timestamp(START + 9), cause });
+    });
+    let mut reader = Reader::new(&old[..]).expect("a capture");
+    let new = convert(&mut reader, Container::V2, Vec::new(), |_| {}).expect("room in memory");
+    for bytes in [old, new] {
+        let Manifest { labels, defects, .. } = Built::of(&bytes).manifest;
+        assert_eq!(labels, [("commit".to_owned(), "abc".to_owned())]);
+        let expected = [
+            "when it was captured: `MEMORY_PROFILER_OUPUT` is no setting",
+            "recording failed before the program ended (system error 28)",
+            "3 events were lost while the program ran: there was no room for them",
+        ];
+        assert_eq!(defects, expected);
+    }
+}
+
+#[test]
+fn a_damaged_block_of_version_2_leaves_the_rest_of_the_index() {
+    let old = capture(|capture| {
+        (0..100_000).for_each(|number| {
+            capture.alloc(BY_POINTER, START + number, block(0x1000 + number * 16, 10, 1 + number % 2));
+        });
+    });
+    let mut reader = Reader::new(&old[..]).expect("a capture");
+    let mut new = convert(&mut reader, Container::V2, Vec::new(), |_| {}).expect("room in memory");
+    let middle = new.len() / 2;
+    new[middle] ^= 0x40;
+    let built = Built::of(&new);
+    assert!(built.manifest.allocations < 100_000);
+    assert!(defects(&built).contains("1 blocks are missing"), "{}", defects(&built));
 }
 
 #[test]
