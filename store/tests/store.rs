@@ -42,7 +42,7 @@ fn names(dir: &Path) -> Vec<String> {
     names
 }
 
-fn read(mut file: fs::File) -> Vec<u8> {
+fn read(mut file: File) -> Vec<u8> {
     let mut bytes = Vec::new();
     std::io::Read::read_to_end(&mut file, &mut bytes).unwrap();
     bytes
