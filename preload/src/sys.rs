@@ -135,6 +135,28 @@ pub(crate) fn read(descriptor: Descriptor, buffer: &mut [u8]) -> Result<usize> {
     })
 }
 
+/// How many bytes of a range are in memory; 0 if not all of the range is mapped.
+pub(crate) fn resident_bytes(address: u64, len: u64) -> u64 {
+    const PAGE: usize = 4096;
+    const PAGES: usize = 512;
+    let mut found = [0_u8; PAGES];
+    let mut pages = 0;
+    for from in (0..len as usize).step_by(PAGES * PAGE) {
+        let part = (len as usize - from).min(PAGES * PAGE);
+        // SAFETY: the kernel writes a byte a page into `found`.
+        let asked = checked(unsafe {
+            let found = found.as_mut_ptr().addr();
+            syscall(libc::SYS_mincore, [address as usize + from, part, found, 0, 0, 0])
+        });
+        if asked.is_err() {
+            return 0;
+        }
+        let asked = found.get(..part.div_ceil(PAGE)).unwrap_or_default();
+        pages += asked.iter().filter(|&page| page & 1 != 0).count();
+    }
+    (pages * PAGE) as u64
+}
+
 /// `struct page_region` of the kernel.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]

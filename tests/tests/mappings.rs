@@ -139,6 +139,8 @@ fn maps_that_lived_for_a_moment_are_there_and_so_are_those_of_threads() -> Resul
             assert!(map.unmapped_us >= Some(map.mapped_us), "{site}");
         }
     }
+    let touched = run.made_by("short_lived").filter(|map| map.peak_rss == 2 * 4096);
+    assert_eq!(touched.count(), 1000, "what was in memory of them");
     let threads: BTreeSet<_> = run.made_by("in_a_thread").filter_map(|map| Some(map.call?.thread)).collect();
     assert_eq!(threads.len(), 4);
     Ok(())
@@ -177,7 +179,13 @@ fn whatever_many_threads_do_at_once_nothing_is_missing_and_nothing_is_left_too_m
     assert_eq!(places(&run.left("storms").places), places(&told["storms"].places));
     for map in run.made_by("storms") {
         for region in map.regions().filter(|region| region.removed_us.is_some()) {
-            assert_ne!(region.removals().len(), 0, "nobody took {} bytes at {:#x}", region.size, region.address);
+            assert_ne!(
+                region.removals().len(),
+                0,
+                "nobody took {} bytes at {:#x}",
+                region.size,
+                region.address
+            );
         }
     }
     Ok(())

@@ -21,8 +21,8 @@ pub(crate) struct Call {
 pub(crate) enum What {
     /// `mmap` gave `address`.
     Map { address: u64, request: Request, caller: u64 },
-    /// `munmap`.
-    Unmap { address: u64, len: u64 },
+    /// `munmap`, of a range with so many bytes in memory.
+    Unmap { address: u64, len: u64, resident: u64 },
     /// `mremap` gave `new`.
     Remap { old: u64, old_len: u64, new: u64, new_len: u64, flags: u32, caller: u64 },
     /// `mallopt`.
@@ -64,7 +64,7 @@ impl Call {
                 let rest = [address, hint, len, two(protection, flags), descriptor.into(), offset, caller];
                 (MAP, rest)
             }
-            What::Unmap { address, len } => (UNMAP, [address, len, 0, 0, 0, 0, 0]),
+            What::Unmap { address, len, resident } => (UNMAP, [address, len, resident, 0, 0, 0, 0]),
             What::Remap { old, old_len, new, new_len, flags, caller } => {
                 (REMAP, [old, old_len, new, new_len, flags.into(), 0, caller])
             }
@@ -96,7 +96,7 @@ impl Call {
                 },
                 caller: seven,
             },
-            UNMAP => What::Unmap { address: one, len: two },
+            UNMAP => What::Unmap { address: one, len: two, resident: three },
             REMAP => What::Remap {
                 old: one,
                 old_len: two,
@@ -141,7 +141,7 @@ mod tests {
         };
         for what in [
             What::Map { address: 1 << 46, request, caller: 99 },
-            What::Unmap { address: 2, len: 3 },
+            What::Unmap { address: 2, len: 3, resident: 4 },
             What::Remap { old: 1, old_len: 2, new: 3, new_len: 4, flags: 5, caller: 6 },
             What::Mallopt { parameter: -8, value: i32::MIN, result: 1 },
             What::OwnMap { address: 4, len: 5 },

@@ -79,7 +79,7 @@ impl core::ops::Add for Usage {
 }
 
 /// `amount` × `part` / `whole`; nothing of nothing.
-fn proportion(part: u64, amount: u64, whole: u64) -> u64 {
+pub(super) fn proportion(part: u64, amount: u64, whole: u64) -> u64 {
     let product = u128::from(amount) * u128::from(part);
     product.checked_div(u128::from(whole)).unwrap_or(0) as u64
 }

@@ -3,7 +3,7 @@
 use bytehound_format::region_flags::SHARED;
 use bytehound_format::{Event, RegionSource, RegionTargetedSource, Timestamp};
 
-use super::apportion::Usage;
+use super::apportion::{Residency, Usage, proportion};
 use super::listing::Listing;
 use super::names::Names;
 use super::regions::{Kind, MapId, Moment, Origin, Region, Regions};
@@ -60,7 +60,11 @@ impl Book {
             (Phase::Arrives, What::Map { address, request, caller }) => {
                 self.map(call, address, &request, name_by_caller(caller, listing), sink)
             }
-            (Phase::Leaves, What::Unmap { address, len } | What::OwnUnmap { address, len }) => {
+            (Phase::Leaves, What::Unmap { address, len, resident }) => {
+                self.take_last_usage(address, address + page_up(len), resident, step.tick, sink)?;
+                self.clear(address, address + page_up(len), Some(call), step.tick, sink)
+            }
+            (Phase::Leaves, What::OwnUnmap { address, len }) => {
                 self.clear(address, address + page_up(len), Some(call), step.tick, sink)
             }
             (Phase::Leaves, What::Remap { .. }) => self.leave(step, sink),
@@ -115,6 +119,35 @@ impl Book {
     fn map_own<S: Sink>(&mut self, call: &Call, start: u64, end: u64, sink: &mut S) -> Result<()> {
         self.clear(start, end, None, call.after, sink)?;
         self.own((start, end), call.after, sink);
+        Ok(())
+    }
+
+    /// Tells what was in memory of the regions that are about to go as a whole. It was there a moment before.
+    fn take_last_usage<S: Sink>(
+        &mut self,
+        start: u64,
+        end: u64,
+        resident: u64,
+        tick: Tick,
+        sink: &mut S,
+    ) -> Result<()> {
+        let now = Moment::new(tick, sink);
+        let before = Moment { time: Timestamp(now.time.0.saturating_sub(1)), ..now };
+        for at in self.regions.overlapping(start, end) {
+            let Some(region) = self.regions.get_mut(at) else { break };
+            let is_whole = start <= region.start && region.end <= end;
+            // Of files the kernel says what anybody has in memory.
+            if resident == 0 || !is_whole || !region.told || region.kind.inode != 0 {
+                continue;
+            }
+            let resident = proportion(region.len(), resident / 1024, end - start);
+            let found = Residency { resident, anonymous: resident, swapped: region.usage.swap };
+            let usage = region.usage.share(found);
+            if usage != region.usage {
+                region.usage = usage;
+                tell_usage(region, before, sink)?;
+            }
+        }
         Ok(())
     }
 

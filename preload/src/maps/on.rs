@@ -34,13 +34,18 @@ pub(crate) fn mmap(request: Request, frame: &HookFrame, call: impl Fn() -> *mut 
     result
 }
 
+/// Bytes of which the pages in memory are counted: that takes a small part of the time that unmapping them does.
+const COUNTED_MAX: u64 = 1 << 30;
+
 pub(crate) fn munmap(address: u64, len: u64, frame: &HookFrame, call: impl Fn() -> c_int) -> c_int {
     let Some(inside) = enter() else { return call() };
+    // How much of it was in memory cannot be asked later.
+    let resident = sys::resident_bytes(address, len.min(COUNTED_MAX));
     let flight = calls::take_off();
     let before = clock::before();
     let result = call();
     if result == 0 {
-        report(&inside, frame, before, What::Unmap { address, len });
+        report(&inside, frame, before, What::Unmap { address, len, resident });
     }
     drop(flight);
     result

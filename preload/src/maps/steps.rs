@@ -76,7 +76,7 @@ impl Steps {
         self.waiting.iter().flat_map(|step| {
             let (one, other) = match step.call.what {
                 What::Map { address, request, .. } => ((address, pages(&request)), (0, 0)),
-                What::Unmap { address, len }
+                What::Unmap { address, len, .. }
                 | What::OwnMap { address, len }
                 | What::OwnUnmap { address, len } => ((address, len), (0, 0)),
                 What::Remap { old, old_len, new, new_len, .. } => {

@@ -39,6 +39,9 @@ impl Sink for Lines {
                 let parts: String = sources.iter().map(part).collect();
                 format!("{}: - {map_id} {address:x}-{:x} by{parts}", timestamp.0, address + length)
             }
+            Event::UpdateRegionUsage { timestamp, map_id, address, length, private_dirty, .. } => {
+                format!("{}: = {map_id} {address:x}-{:x} {private_dirty}", timestamp.0, address + length)
+            }
             _ => return Ok(()),
         });
         Ok(())
@@ -87,7 +90,7 @@ impl Program {
     }
 
     fn unmap(&mut self, start: u64, end: u64) {
-        self.call(What::Unmap { address: start, len: end - start });
+        self.call(What::Unmap { address: start, len: end - start, resident: 0 });
     }
 
     fn remap(&mut self, (old, old_end): (u64, u64), (new, new_end): (u64, u64), flags: i32) {
@@ -126,6 +129,22 @@ fn what_is_left_of_a_map_is_regions_of_it() {
         "30: - 1 1000-3000 by 2000-3000",
         "30: + 1 1000-2000 3 [anon:mmap]",
         "30: - 1 4000-9000 by 4000-9000",
+    ]);
+}
+
+#[test]
+fn what_was_in_memory_of_a_map_that_goes_is_told_before_its_end() {
+    let mut program = Program::new();
+    program.map(0x1000, 0x9000, 0);
+    program.map_file(0x10000, 4096, 0);
+    program.lines.0.clear();
+    program.call(What::Unmap { address: 0x1000, len: 0x8000, resident: 0x3000 });
+    program.call(What::Unmap { address: 0x10000, len: 0x1000, resident: 0x1000 });
+    program.check(&[
+        "29: = 1 1000-9000 12",
+        "30: - 1 1000-9000 by 1000-9000",
+        "21: + 2 10000-11000 1 ",
+        "40: - 2 10000-11000 by 10000-11000",
     ]);
 }
 

@@ -181,8 +181,11 @@ int main(void) {
     int file = open("/proc/self/exe", O_RDONLY);
     SAYS(of_a_file, of_a_file(file), 2, 0);
     close(file);
-    for (int n = 0; n < SHORT_LIVED; n++)
-        unmaps(short_lived(), 3);
+    for (int n = 0; n < SHORT_LIVED; n++) {
+        map = short_lived();
+        touch(map, 2);
+        unmaps(map, 3);
+    }
     threads();
     failures();
     return 0;
