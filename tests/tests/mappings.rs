@@ -2,9 +2,11 @@
 //! it away, and how much of it is in memory.
 
 use anyhow::{Context, Result, ensure};
+use bytehound_format::{Event, Reader};
 use bytehound_index::{BacktraceId, Map, Profile};
-use bytehound_tests::{Capture, bytehound, compile, functions_of, index, run};
+use bytehound_tests::{Capture, bytehound, compile, compile_as, functions_of, index, library, run};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use tempfile::{TempDir, tempdir};
@@ -26,12 +28,16 @@ impl Run {
     fn of(source: &str) -> Result<Self> {
         let folder = tempdir()?;
         let program = compile(source, folder.path())?;
-        let plain = run(&mut Command::new(&program))?;
-        ensure!(plain.code == Some(0), "`{source}` fails by itself: {}", plain.stderr);
-        let capture = Capture::of(folder.path(), "program", &[&program])?;
+        Self::of_program(folder, &program)
+    }
+
+    fn of_program(folder: TempDir, program: &Path) -> Result<Self> {
+        let plain = run(&mut Command::new(program))?;
+        ensure!(plain.code == Some(0), "`{}` fails by itself: {}", program.display(), plain.stderr);
+        let capture = Capture::of(folder.path(), "program", &[program])?;
         assert_eq!(capture.ended.code, Some(0), "{}", capture.ended.stderr);
         let profile = index(&capture.path)?;
-        assert_eq!(profile.manifest().defects, [""; 0], "{source}");
+        assert_eq!(profile.manifest().defects, [""; 0], "{}", program.display());
         Ok(Self { _folder: folder, capture, profile })
     }
 
@@ -189,6 +195,52 @@ fn whatever_many_threads_do_at_once_nothing_is_missing_and_nothing_is_left_too_m
         }
     }
     Ok(())
+}
+
+#[test]
+fn what_an_allocator_maps_under_its_own_lock_has_the_stack_of_who_allocates() -> Result<()> {
+    let folder = tempdir()?;
+    let flags = ["-shared", "-fPIC", "-fno-builtin", "-DLOCKED"];
+    compile_as("own_allocator.c", &folder.path().join("libown.so"), &flags)?;
+    let search = format!("-L{}", folder.path().display());
+    let flags = ["-Wl,--no-as-needed", &search, "-lown", "-Wl,-rpath,$ORIGIN"];
+    let program = compile_as("threads.c", &folder.path().join("threads"), &flags)?;
+    let run = Run::of_program(folder, &program)?;
+    let stacks = run.profile.maps().filter_map(|map| map.call?.backtrace);
+    let nested = stacks.filter(|&stack| {
+        let functions: Vec<_> = functions_of(&run.profile, stack).collect();
+        functions.starts_with(&["mmap"]) && functions.contains(&"malloc") && functions.contains(&"produce")
+    });
+    assert_ne!(nested.count(), 0);
+    Ok(())
+}
+
+#[test]
+fn maps_are_not_recorded_where_they_are_not_wanted() -> Result<()> {
+    let folder = tempdir()?;
+    let program = compile("mappings.c", folder.path())?;
+    for (setting, expected) in
+        [("GATHER_MAPS=1", true), ("GATHER_MAPS=0", false), ("GATHER_MMAP_CALLS=0", false)]
+    {
+        let output = folder.path().join("capture.dat");
+        let (name, value) = setting.split_once('=').context("a name and a value")?;
+        let mut command = Command::new(&program);
+        command.env("LD_PRELOAD", library()).env("MEMORY_PROFILER_OUTPUT", &output);
+        let ended = run(command.env(format!("MEMORY_PROFILER_{name}"), value))?;
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        assert_eq!(has_maps(&output)?, expected, "{setting}");
+    }
+    Ok(())
+}
+
+fn has_maps(capture: &Path) -> Result<bool> {
+    let mut reader = Reader::new(std::fs::File::open(capture)?)?;
+    while let Some(event) = reader.next_event()? {
+        if matches!(event, Event::MemoryMapEx { .. } | Event::AddRegion { .. }) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Neighbours as one.

@@ -19,19 +19,21 @@ const IS_ZERO: u64 = 1 << 5;
 
 /// The kernel's account of this process's pages.
 pub(super) struct Pagemap {
-    file: Option<Descriptor>,
+    /// Opened when it is needed first.
+    file: Option<Result<Descriptor>>,
     /// Whether the kernel has the scan (since 6.7).
     scans: bool,
 }
 
 impl Pagemap {
-    pub(super) fn open() -> Self {
-        Self { file: sys::open(c"/proc/thread-self/pagemap", Open::Read).ok(), scans: true }
+    pub(super) fn new() -> Self {
+        Self { file: None, scans: true }
     }
 
     /// What of a range is in memory; none if the kernel does not say.
     pub(super) fn measure(&mut self, start: u64, end: u64) -> Option<Residency> {
-        let file = self.file?;
+        let open = || sys::open(c"/proc/thread-self/pagemap", Open::Read);
+        let file = (*self.file.get_or_insert_with(open)).ok()?;
         let mut found = Residency::default();
         for from in (start..end).step_by(STRETCH as usize) {
             let to = end.min(from + STRETCH);
@@ -117,7 +119,7 @@ mod tests {
     fn pages_that_were_written_to_are_in_memory() {
         let memory = pages();
         let start = memory.as_ptr().addr() as u64;
-        let found = Pagemap::open().measure(start, start + 16 * PAGE).unwrap();
+        let found = Pagemap::new().measure(start, start + 16 * PAGE).unwrap();
         assert_eq!(found, Residency { resident: 12, anonymous: 12, swapped: 0 });
     }
 
@@ -125,7 +127,7 @@ mod tests {
     fn the_older_interface_counts_the_same_but_for_the_zero_page() {
         let memory = pages();
         let start = memory.as_ptr().addr() as u64;
-        let mut older = Pagemap { scans: false, ..Pagemap::open() };
+        let mut older = Pagemap { scans: false, ..Pagemap::new() };
         let found = older.measure(start, start + 16 * PAGE).unwrap();
         assert_eq!(found, Residency { resident: 16, anonymous: 16, swapped: 0 });
     }

@@ -54,7 +54,7 @@ impl Watch {
             unsettled: None,
             reconciler: Reconciler::new(),
             touched: Ranges::new(),
-            pagemap: Pagemap::open(),
+            pagemap: Pagemap::new(),
             next_usage: 0,
             next_places: 0,
             apportioned: Vec::with_capacity(64),
