@@ -1,8 +1,12 @@
 //! Libraries that come and go, that are busy before `main`, and that bring allocators of their own.
 
-use anyhow::Result;
-use bytehound_tests::{Run, Sites, check, compile, compile_as, sites_in};
+use anyhow::{Context, Result};
+use bytehound_tests::{
+    Run, Sites, check, compile, compile_as, library as capture_library, preloaded, run, sites_in,
+};
+use std::collections::BTreeSet;
 use std::path::Path;
+use std::process::Command;
 use tempfile::tempdir;
 
 /// Compiles `plugin.c` into a folder, with its one function named so.
@@ -78,5 +82,88 @@ fn an_allocator_that_maps_memory_under_its_lock_serves_its_program_as_before() -
     let flags = ["-Wl,--no-as-needed", &search, "-lown", "-Wl,-rpath,$ORIGIN"];
     let program = compile_as("threads.c", &folder.path().join("threads"), &flags)?;
     check(&Run::of_program(folder, &program, &[])?)?;
+    Ok(())
+}
+
+#[test]
+fn as_many_libraries_with_static_thread_storage_load_as_without_us() -> Result<()> {
+    let folder = tempdir()?;
+    let program = compile("static_storage.c", folder.path())?;
+    let names: Vec<_> = (0..40).map(|number| format!("storage{number}")).collect();
+    library(folder.path(), "static_storage_plugin.c", &names[0], &[])?;
+    for name in &names[1..] {
+        std::fs::copy(folder.path().join("storage0.so"), folder.path().join(format!("{name}.so")))?;
+    }
+    let paths: Vec<_> = names.iter().map(|name| format!("./{name}.so")).collect();
+    let plain = run(Command::new(&program).args(&paths).current_dir(folder.path()))?;
+    let loaded = plain.said("loaded").context("it says how many")?;
+    assert!(loaded > 0 && loaded < 40, "the room is not used up: {loaded}");
+    let program = program.to_str().context("the path is no text")?;
+    let words: Vec<_> = std::iter::once(program).chain(paths.iter().map(String::as_str)).collect();
+    assert_eq!(preloaded(folder.path(), &words, &[])?, plain);
+    Ok(())
+}
+
+#[test]
+fn the_loader_as_a_program_and_its_list_of_libraries_work() -> Result<()> {
+    let folder = tempdir()?;
+    let loader = "/lib64/ld-linux-x86-64.so.2";
+    for words in [&[loader, "/bin/echo", "said"][..], &[loader, "--verify", "/bin/echo"]] {
+        let plain = run(Command::new(words[0]).args(&words[1..]))?;
+        assert_eq!(preloaded(folder.path(), words, &[])?, plain, "{words:?}");
+    }
+    let listed = preloaded(folder.path(), &["ldd", "/bin/bash"], &[])?;
+    assert_eq!((listed.code, listed.stderr.as_str()), (Some(0), ""));
+    assert!(listed.stdout.contains("libc.so"), "{}", listed.stdout);
+    Ok(())
+}
+
+/// The names of the library's table of symbols, without versions.
+fn symbols(which: &str) -> Result<BTreeSet<String>> {
+    let listed = run(Command::new("nm").args(["-D", which]).arg(capture_library()))?;
+    let names = listed.stdout.lines().filter_map(|line| line.split_whitespace().last());
+    Ok(names.map(|name| name.split('@').next().unwrap_or(name).to_owned()).collect())
+}
+
+#[test]
+fn the_library_calls_no_allocator_no_stream_and_no_lock_of_the_c_library() -> Result<()> {
+    let used = symbols("--undefined-only")?;
+    assert!(used.contains("dlsym"), "nothing was listed: {used:?}");
+    let forbidden = [
+        "alloc",
+        "free",
+        "printf",
+        "fopen",
+        "fwrite",
+        "fputs",
+        "mutex",
+        "rwlock",
+        "cond_",
+        "strdup",
+        "pthread_create",
+    ];
+    for name in &used {
+        assert!(!forbidden.iter().any(|part| name.contains(part)), "the library uses `{name}`");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_library_offers_every_allocating_function_of_the_c_library() -> Result<()> {
+    let offered = symbols("--defined-only")?;
+    let family =
+        "malloc calloc realloc reallocarray free posix_memalign memalign aligned_alloc valloc pvalloc
+        malloc_usable_size mallopt free_sized free_aligned_sized
+        memory_profiler_start memory_profiler_stop memory_profiler_sync memory_profiler_set_marker
+        memory_profiler_override_next_timestamp";
+    for name in family.split_whitespace() {
+        assert!(offered.contains(name), "`{name}` is missing");
+    }
+    // Nothing of the language it is written in, which programs may have in another version.
+    assert!(
+        !offered
+            .iter()
+            .any(|name| name.starts_with("_R") || name.starts_with("_ZN") || name.starts_with("rust"))
+    );
     Ok(())
 }

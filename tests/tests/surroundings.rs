@@ -1,7 +1,8 @@
 //! What a program does to its surroundings, and they to it: sandboxes, signals, folders, disks that are full.
 
 use anyhow::{Context, Result};
-use bytehound_tests::{Run, check, compile, index, preloaded, run, sites_in};
+use bytehound_format::{Event, Reader};
+use bytehound_tests::{Run, bytehound, check, compile, index, preloaded, run, sites_in};
 use std::process::Command;
 use tempfile::tempdir;
 
@@ -13,11 +14,10 @@ fn signals_that_switch_recording_lose_no_free_of_what_was_recorded() -> Result<(
 }
 
 #[test]
-fn a_sandbox_entered_half_way_lets_the_program_go_on() -> Result<()> {
-    let run = Run::of("seccomp.c", &["error"])?;
-    // What was recorded before is there; of the rest, what the sandbox lets through.
-    let sites = sites_in(&*run.profile()?, &run.told);
-    assert_eq!(sites.get("outside"), run.told.get("outside"));
+fn a_program_in_a_sandbox_that_it_can_live_in_is_captured_to_its_end() -> Result<()> {
+    for how in ["error", "kill", "thread"] {
+        check(&Run::of("seccomp.c", &[how])?)?;
+    }
     Ok(())
 }
 
@@ -89,5 +89,34 @@ fn children_find_no_descriptor_of_ours() -> Result<()> {
         ["bash", "-c", "ls /proc/self/fd | wc -l; exec ls -l /proc/self/fd | grep -c memory-profiling"];
     let plain = run(Command::new(words[0]).args(&words[1..]))?;
     assert_eq!(preloaded(folder.path(), &words, &[("TRACK_CHILD_PROCESSES", "0")])?, plain);
+    Ok(())
+}
+
+#[test]
+fn our_own_programs_run_under_it_as_well() -> Result<()> {
+    let folder = tempdir()?;
+    let program = bytehound();
+    let program = program.to_str().context("the path is no text")?;
+    let plain = run(Command::new(program).arg("--version"))?;
+    assert_eq!(preloaded(folder.path(), &[program, "--version"], &[])?, plain);
+    Ok(())
+}
+
+#[test]
+fn the_environment_of_the_program_is_not_in_its_capture() -> Result<()> {
+    let folder = tempdir()?;
+    let program = compile("elsewhere.c", folder.path())?;
+    let program = program.to_str().context("the path is no text")?;
+    let words = ["env", "SECRET=told-to-nobody", program, "captured"];
+    assert_eq!(preloaded(folder.path(), &words, &[])?.code, Some(0));
+    for name in ["program.dat", "program-1.dat"] {
+        let mut reader = Reader::new(std::fs::File::open(folder.path().join(name))?)?;
+        let mut events = 0;
+        while let Some(event) = reader.next_event()? {
+            assert!(!matches!(event, Event::Environ { .. }), "{name}: {event:?}");
+            events += 1;
+        }
+        assert!(events > 0, "{name} is empty");
+    }
     Ok(())
 }

@@ -23,3 +23,9 @@ fn several_threads_fork_at_once_while_others_allocate() -> Result<()> {
     check(&Run::of("fork_storm.c", &[])?)?;
     Ok(())
 }
+
+#[test]
+fn locks_of_the_c_library_that_a_thread_holds_stop_no_other() -> Result<()> {
+    check(&Run::of("locked_output.c", &[])?)?;
+    Ok(())
+}

@@ -1,7 +1,7 @@
-//! Whole programs, held against a count of what reached their allocator: nothing is missing, nothing is there twice.
+//! Programs held against a count of what they allocated: nothing is missing, nothing is there twice.
 
 use anyhow::{Context, Result, ensure};
-use bytehound_tests::{Totals, compile_as, index, library, run, totals_of};
+use bytehound_tests::{Capture, Totals, compile, compile_as, index, library, run, sites_in, totals_of};
 use std::path::Path;
 use std::process::Command;
 use tempfile::tempdir;
@@ -68,4 +68,23 @@ fn of_sqlite_every_block_is_there() -> Result<()> {
 fn of_perl_every_block_is_there() -> Result<()> {
     let work = "my %h; $h{$_ % 1000} .= 'x' x ($_ % 50) for 1..200000; print scalar(keys %h), qq(\\n)";
     captured_as_counted(&["perl", "-e", work], 1000)
+}
+
+#[test]
+fn of_threads_that_call_every_function_at_random_every_call_is_there() -> Result<()> {
+    let folder = tempdir()?;
+    let program = compile("all_at_random.c", folder.path())?;
+    let program = program.to_str().context("the path is no text")?;
+    let operations = if std::env::var_os("BYTEHOUND_TEST_LONG").is_some() { "2000000" } else { "100000" };
+    for threads in ["1", "4", "32"] {
+        let capture = Capture::of(folder.path(), threads, &[program, threads, operations])?;
+        assert_eq!(capture.ended.code, Some(0), "{threads} threads");
+        // Who comes first is another thread each time: this run's count is held against this run's capture.
+        let told = capture.ended.sites();
+        let profile = index(&capture.path)?;
+        assert_eq!(sites_in(&profile, &told), told, "{threads} threads");
+        assert_eq!(profile.manifest().defects, [""; 0], "{threads} threads");
+        ensure!(told.len() == 8, "{threads} threads told of {told:?}");
+    }
+    Ok(())
 }
