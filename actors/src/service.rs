@@ -15,6 +15,8 @@ use actix::prelude::*;
 use bytehound_index::{Cancel, IndexError, Profile};
 use bytehound_store::{NewProfile, ProfileId, ProfileRecord, ProfileState, Received, Store};
 use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -202,6 +204,23 @@ impl Service {
         }
     }
 
+    /// The capture of a profile.
+    pub async fn capture(&self, id: &ProfileId) -> Result<File, ServiceError> {
+        let (store, id) = (self.0.store.clone(), id.clone());
+        blocking(move || Ok(store.captures().open(&id)?)).await
+    }
+
+    /// Merges labels into those of a profile; the last value wins.
+    pub async fn set_labels(
+        &self,
+        id: &ProfileId,
+        labels: BTreeMap<String, String>,
+    ) -> Result<ProfileStatus, ServiceError> {
+        let (store, id) = (self.0.store.clone(), id.clone());
+        let record = blocking(move || Ok(store.catalog().set_labels(&id, &labels)?)).await?;
+        Ok(self.status(record))
+    }
+
     /// Deletes a profile.
     pub async fn delete(&self, id: &ProfileId) -> Result<(), ServiceError> {
         self.profile(id)?;
@@ -274,7 +293,7 @@ impl Drop for CancelWhenDropped {
 
 fn reference(store: &Store, path: &std::path::Path) -> Result<Received, ServiceError> {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let file = std::fs::File::open(path)
+    let file = File::open(path)
         .map_err(|error| ServiceError::Refused(format!("cannot open `{}`: {error}", path.display())))?;
     bytehound_format::Reader::new(file)
         .map_err(|error| ServiceError::Refused(format!("`{}`: {error}", path.display())))?;

@@ -34,8 +34,10 @@ table! {
     UNKNOWN_METHOD     405 "method_not_allowed"  "Method not allowed"
     UPLOAD_IDLE        408 "upload_idle"         "The upload stopped"
     PROFILE_FAILED     409 "profile_failed"      "The profile could not be indexed"
+    CAPTURE_GONE       410 "capture_gone"        "The capture is not there any more"
     TOO_LARGE          413 "too_large"           "The body is too large"
     BAD_ENCODING       415 "unsupported_encoding" "Unknown content encoding"
+    BAD_RANGE          416 "bad_range"           "No such part"
     WRONG_HOST         421 "wrong_host"          "Not a name of this server"
     NOT_A_PROFILE      422 "not_a_profile"       "Not a capture"
     NOT_READY          423 "not_ready"           "The profile is not ready yet"
@@ -73,6 +75,10 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::NoSuchProfile(_) => Self::new(&PROFILE_NOT_FOUND, error.to_string()),
+            StoreError::NotFound { .. } | StoreError::Changed { .. } => {
+                tracing::warn!(%error, "a capture or an index is gone");
+                Self::new(&CAPTURE_GONE, "it was deleted or replaced where it lay; take it in again")
+            }
             error if error.is_full_disk() => {
                 tracing::error!(%error, "the data directory is full");
                 Self::new(&DISK_FULL, "there is no room left for this; delete profiles, or free space")
@@ -136,6 +142,13 @@ mod tests {
         let error = StoreError::Io { what: "write", path: "/secret/blob".into(), source };
         let problem = Problem::from(ServiceError::Store(error));
         assert_eq!(problem.kind, &DISK_FULL);
+        assert!(!problem.detail.contains("secret"));
+    }
+
+    #[test]
+    fn a_capture_that_was_replaced_is_gone_and_its_path_stays_in_the_log() {
+        let problem = Problem::from(StoreError::Changed { path: "/secret/capture".into() });
+        assert_eq!((problem.kind, problem.status_code().as_u16()), (&CAPTURE_GONE, 410));
         assert!(!problem.detail.contains("secret"));
     }
 

@@ -27,18 +27,45 @@ pub(crate) fn new_profile(request: &HttpRequest, parameters: &Parameters) -> Res
     for label in parameters.all("label") {
         add(&mut labels, label)?;
     }
-    if labels.len() > LABELS_MAX {
-        return Err(refuse(format!("a profile has at most {LABELS_MAX} labels, not {}", labels.len())));
-    }
+    check_count(labels.len())?;
     Ok(NewProfile { name: name.to_owned(), labels })
+}
+
+/// The labels that every profile of a list must have: repeatable `?label=k=v`.
+pub(crate) fn selector(parameters: &Parameters) -> Result<BTreeMap<String, String>, Problem> {
+    let mut labels = BTreeMap::new();
+    parameters.all("label").try_for_each(|label| add(&mut labels, label))?;
+    Ok(labels)
+}
+
+/// Labels to be merged into those that a profile has.
+pub(crate) fn more(
+    known: &BTreeMap<String, String>,
+    given: BTreeMap<String, String>,
+) -> Result<BTreeMap<String, String>, Problem> {
+    let mut labels = BTreeMap::new();
+    given.iter().try_for_each(|(key, value)| insert(&mut labels, key, value))?;
+    check_count(known.len() + labels.keys().filter(|key| !known.contains_key(*key)).count())?;
+    Ok(labels)
+}
+
+fn check_count(count: usize) -> Result<(), Problem> {
+    match count > LABELS_MAX {
+        true => Err(refuse(format!("a profile has at most {LABELS_MAX} labels, not {count}"))),
+        false => Ok(()),
+    }
 }
 
 fn add(labels: &mut BTreeMap<String, String>, label: &str) -> Result<(), Problem> {
     let (key, value) =
         label.split_once('=').ok_or_else(|| refuse(format!("`{label}` is no label: write `key=value`")))?;
+    insert(labels, key, value)
+}
+
+fn insert(labels: &mut BTreeMap<String, String>, key: &str, value: &str) -> Result<(), Problem> {
     let (key, value) = (key.trim(), value.trim());
     if key.is_empty() {
-        return Err(refuse(format!("`{label}` has no key: write `key=value`")));
+        return Err(refuse(format!("`={value}` has no key: write `key=value`")));
     }
     check("the key of a label", key, KEY_BYTES_MAX)?;
     check("the value of a label", value, VALUE_BYTES_MAX)?;

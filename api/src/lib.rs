@@ -6,7 +6,7 @@
 //! | file | what it answers |
 //! |---|---|
 //! | `routes` | which path goes where: the whole table |
-//! | `profiles`, `upload`, `events` | `/v1/profiles`, and how profiles come in |
+//! | `profiles`, `upload`, `events`, `capture` | `/v1/profiles`, and how captures come in and out |
 //! | `summary`, `timeline`, `groups`, `paths`, `allocations`, `maps`, `backtraces` | questions to a profile; `conditions` reads their filters, `page` and `data_json` have what they share |
 //! | `scripts`, `artifacts` | `/script`, and the pictures that scripts drew |
 //! | `comparisons`, `comparison_json` | `/v1/comparisons` |
@@ -24,6 +24,7 @@ mod artifacts;
 mod assets;
 mod backtraces;
 mod body;
+mod capture;
 mod comparison_json;
 mod comparisons;
 mod conditions;

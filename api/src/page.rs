@@ -33,6 +33,12 @@ impl Page {
         })
     }
 
+    /// As [`Self::read`], of a list that is shown whole unless told otherwise.
+    pub(crate) fn read_whole(parameters: &Parameters) -> Result<Self, Problem> {
+        let limit = parameters.read_named("limit")?.unwrap_or(usize::MAX);
+        Ok(Self { limit, ..Self::read(parameters)? })
+    }
+
     /// The first elements.
     pub(crate) fn first(limit: usize) -> Self {
         Self { is_ascending: false, limit, skip: 0 }

@@ -61,7 +61,7 @@ impl<'a> ProfileJson<'a> {
             id: record.id.as_str(),
             data_id: record.data_id.as_deref(),
             name: &record.name,
-            state: state(&record.state, status.progress.as_ref()),
+            state: state_of(status),
             problem,
             progress: status.progress.as_ref().filter(|_| !is_over(&record.state)).map(ProgressJson::of),
             labels: labels(status),
@@ -89,6 +89,14 @@ pub(crate) fn is_over(state: &ProfileState) -> bool {
 pub(crate) fn ready_manifest(status: &ProfileStatus) -> Option<&Manifest> {
     let ready = matches!(status.record.state, ProfileState::Ready { .. });
     status.manifest.as_deref().filter(|_| ready)
+}
+
+/// All states that there are.
+pub(crate) const STATES: [&str; 6] = ["stored", "loading", "symbolizing", "indexing", "ready", "failed"];
+
+/// The state of a profile right now.
+pub(crate) fn state_of(status: &ProfileStatus) -> &'static str {
+    state(&status.record.state, status.progress.as_ref())
 }
 
 /// The state of a profile that nobody works on right now.

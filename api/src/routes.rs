@@ -1,8 +1,8 @@
 //! Which path goes where.
 
 use crate::{
-    allocations, artifacts, assets, backtraces, comparisons, events, groups, guard, health, maps, original,
-    paths, problem, profiles, scripts, summary, timeline, upload,
+    allocations, artifacts, assets, backtraces, capture, comparisons, events, groups, guard, health, maps,
+    original, paths, problem, profiles, scripts, summary, timeline, upload,
 };
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
@@ -24,7 +24,13 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
 fn ours(config: &mut ServiceConfig) {
     config
         .service(resource("/v1/profiles", "GET, POST").get(profiles::list).post(upload::receive))
-        .service(resource("/v1/profiles/{id}", "GET, DELETE").get(profiles::show).delete(profiles::remove))
+        .service(
+            resource("/v1/profiles/{id}", "GET, PATCH, DELETE")
+                .get(profiles::show)
+                .patch(profiles::change)
+                .delete(profiles::remove),
+        )
+        .service(resource("/v1/profiles/{id}/data", "GET").get(capture::download))
         .service(resource("/v1/profiles/{id}/events", "GET").get(events::follow))
         .service(resource("/v1/profiles/{id}/summary", "GET").get(summary::show))
         .service(question("timeline").get(timeline::show).post(timeline::show))

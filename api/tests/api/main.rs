@@ -8,6 +8,7 @@ mod golden;
 mod hostile;
 mod original;
 mod problems;
+mod profiles;
 mod questions;
 mod recorded;
 mod support;

@@ -11,6 +11,9 @@ fn v1_tells_each_problem_with_status_and_code() {
     let id = server.upload("realloc.raw.dat");
     for (path, status, code) in [
         ("/v1/profiles?selector=x", 400, "unknown_parameter"),
+        ("/v1/profiles?label=x", 400, "bad_parameter"),
+        ("/v1/profiles?state=done", 400, "bad_parameter"),
+        (&format!("/v1/profiles/{UNKNOWN}/data"), 404, "profile_not_found"),
         ("/v1/profiles/nonsense", 404, "profile_not_found"),
         (&format!("/v1/profiles/{UNKNOWN}"), 404, "profile_not_found"),
         (&format!("/v1/profiles/{UNKNOWN}/events"), 404, "profile_not_found"),

@@ -76,6 +76,16 @@ impl TestServer {
         answer(self.agent.get(self.url(path)).call().unwrap())
     }
 
+    pub(crate) fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let request = self.agent.get(self.url(path));
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        answer(request.call().unwrap())
+    }
+
+    pub(crate) fn patch_json(&self, path: &str, body: &Value) -> Answer {
+        answer(self.agent.patch(self.url(path)).send(body.to_string()).unwrap())
+    }
+
     pub(crate) fn delete(&self, path: &str) -> Answer {
         answer(self.agent.delete(self.url(path)).call().unwrap())
     }
