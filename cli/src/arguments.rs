@@ -1,6 +1,6 @@
 //! What one types.
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -64,6 +64,38 @@ pub(crate) enum Command {
                             come: it can be loaded."
     )]
     Gather(GatherArguments),
+    /// Writes captures in another version of the format
+    #[command(
+        after_help = "Examples:\n  bytehound repack capture.dat -o smaller.dat\n  bytehound repack --format 0.11 \
+                            capture.dat -o for-the-original.dat\n  bytehound repack runs/*.dat -o repacked/\n\nEverything \
+                            here reads both versions. Bytehound 0.11 reads only 0.11. The path of each file that was \
+                            written is printed."
+    )]
+    Repack(RepackArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RepackArguments {
+    /// Captures to convert
+    #[arg(required = true, value_name = "IN")]
+    pub(crate) files: Vec<PathBuf>,
+    /// The file to write; or a folder, where each capture keeps its name
+    #[arg(short, long, value_name = "OUT")]
+    pub(crate) output: PathBuf,
+    /// The version to write
+    #[arg(long, value_enum, default_value_t = Format::V2)]
+    pub(crate) format: Format,
+}
+
+/// A version of the format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// What Bytehound 0.11 reads and writes
+    #[value(name = "0.11")]
+    V0_11,
+    /// Smaller, and robust against damage
+    #[value(name = "2")]
+    V2,
 }
 
 #[derive(Debug, Args)]

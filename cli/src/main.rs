@@ -1,4 +1,4 @@
-//! The one program: `run`, `server`, `upload`, `script`, `compare`, `gather`.
+//! The one program: `run`, `server`, `upload`, `script`, `compare`, `gather`, `repack`.
 
 mod arguments;
 mod compare;
@@ -8,6 +8,7 @@ mod gather;
 mod ingest_bar;
 mod library;
 mod logging;
+mod repack;
 mod run;
 mod script;
 mod server;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
             exit::with(server::serve(arguments))
         }
         Command::Upload(arguments) => exit::with(upload::upload(&arguments)),
+        Command::Repack(arguments) => exit::with(repack::repack(&arguments)),
         Command::Script(arguments) => {
             logging::start("warn");
             exit::with(script::run(&arguments))

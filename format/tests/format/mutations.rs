@@ -2,13 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "the tests' own functions fail by panicking, too")]
 
 use crate::sample::{alloc, backtrace, encoded, file, header, stored, written};
-use bytehound_format::{Ending, Event, Reader, ReaderOptions};
+use bytehound_format::{Container, Ending, Event, Reader, ReaderOptions, convert};
 
 /// A small generator of reproducible numbers (splitmix64).
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn below(&mut self, limit: usize) -> usize {
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -119,5 +119,28 @@ fn random_bytes_are_read_without_panic() {
         read(&bytes);
         bytes.splice(0..0, stored(&encoded(&[header()])));
         read(&bytes);
+    }
+}
+
+#[test]
+fn damaged_files_of_version_2_are_read_to_their_end() {
+    let old = written(&events());
+    let mut reader = Reader::new(&old[..]).unwrap();
+    let whole = convert(&mut reader, Container::V2, Vec::new(), |_| {}).unwrap();
+    let mut random = Random(5);
+    for _ in 0..2_000 {
+        let mut bytes = whole.clone();
+        random.damage(&mut bytes);
+        let options = ReaderOptions { held_len_max: 500, contents_len_max: 100, ..ReaderOptions::default() };
+        let Ok(mut reader) = Reader::with_options(&bytes[..], options) else { continue };
+        let mut events = 0;
+        while reader.next_event().unwrap().is_some() {
+            events += 1;
+        }
+        assert!(events <= 20, "{events} events");
+        assert_eq!(reader.file_offset(), bytes.len() as u64);
+        let ending = reader.ending().unwrap();
+        assert_eq!(ending.is_clean(), bytes.get(8..) == whole.get(8..), "{ending:?}");
+        assert!(!ending.to_string().is_empty());
     }
 }
