@@ -153,6 +153,24 @@ pub(crate) fn privately<T>(work: impl FnOnce() -> T) -> T {
     result
 }
 
+/// A block that an allocator has made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Made {
+    pub(crate) size: usize,
+    /// Bytes that may be used of it.
+    pub(crate) usable: usize,
+    pub(crate) flags: Flags,
+}
+
+/// What the allocator behind the hooks has made.
+#[inline(always)]
+fn made(block: *const c_void, size: usize, zeroed: bool) -> Made {
+    let usable = hooks::usable_size(block);
+    // SAFETY: the real function just returned the block.
+    let chunk_flags = unsafe { real::chunk_flags(block) };
+    Made { size, usable, flags: Flags::new(chunk_flags, zeroed) }
+}
+
 impl Drop for Inside {
     #[inline(always)]
     fn drop(&mut self) {
@@ -166,7 +184,10 @@ impl Drop for Inside {
 }
 
 /// A thread inside the library for a rare call, which may come from within another hook: allocators map memory.
-pub(crate) struct Aside(Option<Inside>);
+pub(crate) struct Aside {
+    local: &'static ThreadLocal,
+    inside: Option<Inside>,
+}
 
 /// Comes in as [`enter`] does, also from within another hook; but not from within another rare call.
 pub(crate) fn enter_aside(at_least: Mode) -> Option<Aside> {
@@ -175,12 +196,12 @@ pub(crate) fn enter_aside(at_least: Mode) -> Option<Aside> {
     if mode() < at_least as u32 || local.aside.swap(1, Ordering::Relaxed) != 0 {
         return None;
     }
-    Some(Aside(inside))
+    Some(Aside { local, inside })
 }
 
 impl Drop for Aside {
     fn drop(&mut self) {
-        arch::thread_local().aside.store(0, Ordering::Relaxed);
+        self.local.aside.store(0, Ordering::Relaxed);
     }
 }
 
@@ -188,7 +209,7 @@ impl Aside {
     /// The stack of the hook's caller. What the thread walks stacks with may be in use by the hook outside, or by
     /// what a signal interrupted: a spare record has it, too.
     pub(crate) fn stack(&self, frame: &HookFrame) -> StackId {
-        if let Some(inside) = &self.0 {
+        if let Some(inside) = &self.inside {
             return inside.stack(frame);
         }
         let Some(spare) = thread::take() else { return StackId::UNKNOWN };
@@ -203,7 +224,13 @@ impl Inside {
     /// A block was born. `block` is not null.
     #[inline(always)]
     pub(crate) fn born(&self, frame: &HookFrame, block: *const c_void, size: usize, zeroed: bool) {
-        let birth = self.birth(frame, block, size, zeroed);
+        self.made(frame, block, made(block, size, zeroed));
+    }
+
+    /// As [`Self::born`], of any allocator.
+    #[inline(always)]
+    pub(crate) fn made(&self, frame: &HookFrame, block: *const c_void, made: Made) {
+        let birth = self.birth(frame, block, made);
         push(self.thread, record::alloc(clock::after(), birth));
     }
 
@@ -223,7 +250,13 @@ impl Inside {
     /// A block was reallocated: it left `old` at `left` and has become `new`. Neither is null.
     #[inline(always)]
     pub(crate) fn reborn(&self, frame: &HookFrame, old: usize, left: Tick, new: *const c_void, size: usize) {
-        let birth = self.birth(frame, new, size, false);
+        self.remade(frame, old, left, new, made(new, size, false));
+    }
+
+    /// As [`Self::reborn`], of any allocator.
+    #[inline(always)]
+    pub(crate) fn remade(&self, frame: &HookFrame, old: usize, left: Tick, new: *const c_void, made: Made) {
+        let birth = self.birth(frame, new, made);
         if old != new.addr() {
             push(self.thread, record::leave(left, old as u64));
         }
@@ -248,16 +281,13 @@ impl Inside {
     }
 
     #[inline(always)]
-    fn birth(&self, frame: &HookFrame, block: *const c_void, size: usize, zeroed: bool) -> Birth {
-        let usable = hooks::usable_size(block);
-        // SAFETY: the real function just returned the block.
-        let chunk_flags = unsafe { real::chunk_flags(block) };
+    fn birth(&self, frame: &HookFrame, block: *const c_void, made: Made) -> Birth {
         Birth {
             pointer: block.addr() as u64,
-            size: size as u64,
+            size: made.size as u64,
             stack: self.stack(frame),
-            extra: u32::try_from(usable.saturating_sub(size)).unwrap_or(u32::MAX),
-            flags: Flags::new(chunk_flags, zeroed),
+            extra: u32::try_from(made.usable.saturating_sub(made.size)).unwrap_or(u32::MAX),
+            flags: made.flags,
         }
     }
 

@@ -6,13 +6,14 @@
 
 use core::ffi::{c_int, c_void};
 use core::ptr::null_mut;
+use core::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::arch::{HookFrame, hook_entry};
 use crate::calls::Request;
 use crate::capture::{self, Inside, Mode, enter};
 use crate::clock;
 use crate::lifecycle;
-use crate::maps::{self, on::Moving};
+use crate::maps;
 use crate::memory::bootstrap;
 use crate::real::Real;
 use crate::sys;
@@ -127,10 +128,19 @@ pub(crate) fn usable_size(block: *const c_void) -> usize {
     })
 }
 
-/// Gives a block back to its allocator; none if that is not known.
+/// What the program calls as `free` where that is not our hook: another `malloc` stands before ours then.
+static FOREIGN_FREE: AtomicUsize = AtomicUsize::new(0);
+
+/// Tells of the `free` that stands before ours.
+pub(crate) fn note_foreign_free(address: u64) {
+    FOREIGN_FREE.store(address as usize, Ordering::Relaxed);
+}
+
+/// Gives a block back to the program's allocator; none if that is not known.
 fn free_plainly(block: Block) -> Option<()> {
     type Function = unsafe extern "C" fn(Block);
-    behind::free.address().map(|address| {
+    let foreign = Some(FOREIGN_FREE.load(Ordering::Relaxed)).filter(|&address| address != 0);
+    foreign.or_else(|| behind::free.address()).map(|address| {
         // SAFETY: the function of this name has this type in every C library.
         let real = unsafe { core::mem::transmute::<usize, Function>(address) };
         // SAFETY: the program gives the block up.
@@ -293,7 +303,9 @@ mod on {
         frame: &HookFrame,
         call: impl Fn() -> Option<Block>,
     ) -> Block {
-        match count.checked_mul(size) {
+        // The C library's is built on `realloc`: where that is not our hook, the block is not of its allocator.
+        let is_foreign = FOREIGN_FREE.load(Ordering::Relaxed) != 0;
+        match count.checked_mul(size).filter(|_| !is_foreign) {
             Some(bytes) => realloc(old, bytes, frame, call),
             None => call().unwrap_or(null_mut()),
         }
@@ -378,7 +390,7 @@ mod on {
     ) -> Block {
         let call = || call().unwrap_or_else(|| maps::plain::mremap(old, old_len, new_len, flags, new));
         let (old, old_len, new_len) = (old.addr() as u64, old_len as u64, new_len as u64);
-        maps::on::mremap(Moving { old, old_len, new_len, flags: flags as u32 }, frame, call)
+        maps::on::mremap(old, old_len, new_len, flags as u32, frame, call)
     }
 
     pub(super) fn dlclose(handle: *mut c_void, _: &HookFrame, call: impl Fn() -> Option<c_int>) -> c_int {

@@ -4,6 +4,7 @@
 //! | module | what it knows |
 //! |---|---|
 //! | `hooks`, `real`, `control` | the table of hooks, the functions behind them, the functions that programs may call |
+//! | `allocators`, `detour` | allocators that the program brings along, and how we get before their functions |
 //! | `capture`, `thread`, `thread_end`, `record`, `ring`, `calls` | coming in, stamping an event, and handing it to the writer |
 //! | `unwind`, `stacks`, `published`, `unload` | walking a stack, and numbering the distinct ones |
 //! | `writer` | all rings to one order, and that to the file |
@@ -15,11 +16,13 @@
 //! Rules that hold everywhere: a hook takes no lock that the program can hold, allocates nothing from the
 //! program's allocator, leaves `errno` alone, and never writes to the program's stack or blocks.
 
+mod allocators;
 mod arch;
 mod calls;
 mod capture;
 mod clock;
 mod control;
+mod detour;
 mod environment;
 mod exec;
 mod glob;

@@ -15,7 +15,7 @@ use crate::clock::{self, Pair};
 use crate::log::{self, Level};
 use crate::settings::{self, Settings};
 use crate::writer::{self, FlushRequest};
-use crate::{exec, hooks, maps, real, sandbox, signal, sys, thread_end, unwind};
+use crate::{allocators, exec, hooks, maps, real, sandbox, signal, sys, thread_end, unwind};
 
 /// What is known from the start on.
 pub(crate) struct Start {
@@ -29,6 +29,8 @@ pub(crate) struct Start {
 }
 
 static START: OnceLock<Start> = OnceLock::new();
+/// What could not be detoured.
+static DETOURS: OnceLock<Vec<String>> = OnceLock::new();
 static GRABS_BACKTRACES_ON_FREE: AtomicBool = AtomicBool::new(true);
 /// Whether the C library is set up, so that threads may be started.
 static CONSTRUCTED: AtomicBool = AtomicBool::new(false);
@@ -54,6 +56,12 @@ fn stage_is(stage: Stage) -> bool {
 
 pub(crate) fn start_facts() -> Option<&'static Start> {
     START.get()
+}
+
+/// What is missing from the capture, or odd about it, as it was known before the writer began.
+pub(crate) fn warnings() -> impl Iterator<Item = &'static str> {
+    let settings = START.get().map_or(&[][..], |start| &start.warnings);
+    settings.iter().chain(DETOURS.get().into_iter().flatten()).map(String::as_str)
 }
 
 #[inline(always)]
@@ -108,6 +116,8 @@ extern "C" fn construct() {
     initialise();
     let Some(start) = start_facts() else { return };
     capture::privately(|| {
+        let warnings = DETOURS.get_or_init(allocators::install);
+        warnings.iter().for_each(|warning| log::say(Level::Warn, format_args!("{warning}")));
         register_end();
         register_signals(&start.settings);
         if !start.settings.track_child_processes {

@@ -86,9 +86,23 @@ fn forget_failure() {
 static IS_GNU: AtomicBool = AtomicBool::new(false);
 
 /// Finds out whose allocator serves the program.
+///
+/// Others define `__libc_malloc` too: it is the C library's if it lies in the C library.
 pub(crate) fn identify_allocator(malloc: Option<usize>) {
-    let gnu = symbol(Scope::Anywhere, c"__libc_malloc");
-    IS_GNU.store(gnu.is_some() && gnu == malloc, Ordering::Relaxed);
+    let library = symbol(Scope::Anywhere, c"gnu_get_libc_version").and_then(module);
+    let is_gnu = library.is_some() && malloc.and_then(module) == library;
+    IS_GNU.store(is_gnu, Ordering::Relaxed);
+}
+
+/// Where the module begins that `address` lies in.
+fn module(address: usize) -> Option<usize> {
+    let mut info = core::mem::MaybeUninit::<libc::Dl_info>::zeroed();
+    let place = core::ptr::with_exposed_provenance(address);
+    // SAFETY: the loader writes into `info` only.
+    let found = unsafe { libc::dladdr(place, info.as_mut_ptr()) } != 0;
+    // SAFETY: zeroes are a valid value.
+    let info = unsafe { info.assume_init() };
+    found.then(|| info.dli_fbase.addr())
 }
 
 /// What the allocator notes in the word before a block; 0 for allocators that do not.

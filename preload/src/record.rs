@@ -1,12 +1,14 @@
 //! Records: what a thread tells the writer, packed into words of the ring.
 
+use bytehound_format::alloc_flags;
+
 use crate::clock::Tick;
 use crate::stacks::StackId;
 
 /// Bits of a first word that hold the kind; the tick is above them.
 const KIND_BITS: u32 = 4;
-/// Extra usable space beyond this is cut: the word has 28 bits for it.
-const EXTRA_MAX: u64 = (1 << 28) - 1;
+/// Extra usable space beyond this is cut: the word has 27 bits for it.
+const EXTRA_MAX: u64 = (1 << 27) - 1;
 
 /// A block's origin, as the writer needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,21 +21,29 @@ pub(crate) struct Birth {
     pub(crate) flags: Flags,
 }
 
-/// What the allocator says of a block, in four bits: the three of the GNU allocator, and whether it was zeroed.
+/// What the allocator says of a block, in five bits: the three of the GNU allocator, whether it was zeroed, and
+/// whether jemalloc made it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Flags(u8);
 
 impl Flags {
     const ZEROED: u8 = 8;
+    const JEMALLOC: u8 = 16;
 
     pub(crate) fn new(chunk_bits: u64, zeroed: bool) -> Self {
         Self((chunk_bits & 7) as u8 | if zeroed { Self::ZEROED } else { 0 })
     }
 
+    /// Of an allocator that the program brings along.
+    pub(crate) fn of_program(is_jemalloc: bool, zeroed: bool) -> Self {
+        Self(if is_jemalloc { Self::JEMALLOC } else { 0 } | if zeroed { Self::ZEROED } else { 0 })
+    }
+
     /// The flags of the format.
     pub(crate) fn for_event(self) -> u32 {
-        let zeroed = if self.0 & Self::ZEROED != 0 { bytehound_format::alloc_flags::CALLOC } else { 0 };
-        u32::from(self.0 & 7) | zeroed
+        let zeroed = if self.0 & Self::ZEROED != 0 { alloc_flags::CALLOC } else { 0 };
+        let jemalloc = if self.0 & Self::JEMALLOC != 0 { alloc_flags::JEMALLOC } else { 0 };
+        u32::from(self.0 & 7) | zeroed | jemalloc
     }
 }
 
@@ -127,14 +137,14 @@ impl Birth {
     #[inline(always)]
     fn pack(self) -> [u64; 3] {
         let extra = u64::from(self.extra).min(EXTRA_MAX);
-        let rest = u64::from(self.stack.0) << 32 | extra << 4 | u64::from(self.flags.0);
+        let rest = u64::from(self.stack.0) << 32 | extra << 5 | u64::from(self.flags.0);
         [self.pointer, self.size, rest]
     }
 
     #[inline(always)]
     fn unpack([pointer, size, rest]: [u64; 3]) -> Self {
         let stack = StackId((rest >> 32) as u32);
-        Self { pointer, size, stack, extra: (rest as u32) >> 4, flags: Flags((rest & 15) as u8) }
+        Self { pointer, size, stack, extra: (rest as u32) >> 5, flags: Flags((rest & 31) as u8) }
     }
 }
 
@@ -172,7 +182,7 @@ mod tests {
             size: 1 << 40,
             stack: StackId(u32::MAX - 1),
             extra: EXTRA_MAX as u32,
-            flags: Flags::new(5, true),
+            flags: Flags::of_program(true, true),
         };
         let at = Tick(77);
         check(&thread(at, 12), Record::Thread { id: 12 });
@@ -188,5 +198,7 @@ mod tests {
     fn flags_become_those_of_the_format() {
         assert_eq!(Flags::new(3, true).for_event(), 0x8000_0003);
         assert_eq!(Flags::new(8 | 6, false).for_event(), 6);
+        assert_eq!(Flags::of_program(true, true).for_event(), alloc_flags::JEMALLOC | alloc_flags::CALLOC);
+        assert_eq!(Flags::of_program(false, false).for_event(), 0);
     }
 }

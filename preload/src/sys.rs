@@ -43,6 +43,31 @@ pub(crate) fn map_words(count: usize) -> Result<&'static [AtomicU64]> {
     Ok(unsafe { core::slice::from_raw_parts(bytes.as_ptr().cast(), count) })
 }
 
+/// Executable memory that can't be written, at this place if nothing is there.
+pub(crate) fn map_code(place: usize, len: usize) -> Result<()> {
+    let protection = (libc::PROT_READ | libc::PROT_EXEC) as usize;
+    let flags = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED_NOREPLACE) as usize;
+    // SAFETY: with this flag a new mapping replaces nothing that exists.
+    let found = checked(unsafe { syscall(libc::SYS_mmap, [place, len, protection, flags, usize::MAX, 0]) })?;
+    if found == place {
+        return Ok(());
+    }
+    // Kernels before 4.17 take the place for a hint.
+    // SAFETY: the mapping is new, and nobody knows it.
+    unsafe { unmap(found, len) };
+    Err(Errno(libc::EEXIST))
+}
+
+/// A file's bytes, which [`unmap`] gives back.
+pub(crate) fn map_file(descriptor: Descriptor, len: usize) -> Result<&'static [u8]> {
+    let (protection, flags) = (libc::PROT_READ as usize, libc::MAP_PRIVATE as usize);
+    let arguments = [0, len, protection, flags, descriptor.0 as usize, 0];
+    // SAFETY: a new mapping touches nothing that exists.
+    let address = checked(unsafe { syscall(libc::SYS_mmap, arguments) })?;
+    // SAFETY: the kernel just mapped `len` bytes there.
+    Ok(unsafe { core::slice::from_raw_parts(core::ptr::with_exposed_provenance(address), len) })
+}
+
 /// Gives memory of [`map`] back.
 ///
 /// # Safety
@@ -66,6 +91,8 @@ pub(crate) fn wipe_on_fork(memory: &[AtomicU64]) -> Result<()> {
 
 pub(crate) enum Open {
     Read,
+    /// What exists, as it is.
+    Write,
     /// Created with mode 0600, or emptied.
     Create,
     /// Created with mode 0600, to be written and read; it must not exist.
@@ -78,6 +105,7 @@ pub(crate) fn open(path: &CStr, how: Open) -> Result<Descriptor> {
     let flags = libc::O_CLOEXEC
         | match how {
             Open::Read => libc::O_RDONLY,
+            Open::Write => libc::O_WRONLY,
             Open::Create => libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC,
             Open::New => libc::O_RDWR | libc::O_CREAT | libc::O_EXCL,
             Open::Append => libc::O_WRONLY | libc::O_CREAT | libc::O_APPEND,
@@ -135,10 +163,9 @@ pub(crate) fn read(descriptor: Descriptor, buffer: &mut [u8]) -> Result<usize> {
     })
 }
 
-pub(crate) const PAGE: usize = 4096;
-
-/// How many pages of a range are in memory; 0 if not all of the range is mapped.
-pub(crate) fn resident_pages(address: u64, len: u64) -> u32 {
+/// How many bytes of a range are in memory; 0 if not all of the range is mapped.
+pub(crate) fn resident_bytes(address: u64, len: u64) -> u64 {
+    const PAGE: usize = 4096;
     const PAGES: usize = 512;
     let mut found = [0_u8; PAGES];
     let mut pages = 0;
@@ -153,9 +180,9 @@ pub(crate) fn resident_pages(address: u64, len: u64) -> u32 {
             return 0;
         }
         let asked = found.get(..part.div_ceil(PAGE)).unwrap_or_default();
-        pages += asked.iter().filter(|&page| page & 1 != 0).count() as u32;
+        pages += asked.iter().filter(|&page| page & 1 != 0).count();
     }
-    pages
+    (pages * PAGE) as u64
 }
 
 /// `struct page_region` of the kernel.
@@ -334,6 +361,13 @@ pub(crate) fn write_all(descriptor: Descriptor, mut bytes: &[u8]) -> Result<()> 
     Ok(())
 }
 
+/// Writes to a place in a file, as much as goes.
+pub(crate) fn write_at(descriptor: Descriptor, bytes: &[u8], place: u64) -> Result<usize> {
+    let arguments = [descriptor.0 as usize, bytes.as_ptr().addr(), bytes.len(), place as usize, 0, 0];
+    // SAFETY: the kernel reads from `bytes` only; what the file means is the caller's business.
+    retry(|| unsafe { syscall(libc::SYS_pwrite64, arguments) })
+}
+
 pub(crate) fn read_link<'a>(path: &CStr, buffer: &'a mut [u8]) -> Result<&'a [u8]> {
     // SAFETY: the path ends with a NUL, and the kernel writes into `buffer` only.
     let len = checked(unsafe {
@@ -354,6 +388,18 @@ const UNKNOWN_THREAD: u32 = u32::MAX;
 pub(crate) fn thread_id() -> u32 {
     // SAFETY: no arguments.
     checked(unsafe { syscall(libc::SYS_gettid, [0; 6]) }).map_or(UNKNOWN_THREAD, |id| id as u32)
+}
+
+/// How many threads the process has.
+pub(crate) fn thread_count() -> Option<u64> {
+    // SAFETY: zeroes are a valid `stat`.
+    let mut facts: libc::stat = unsafe { core::mem::zeroed() };
+    let at = libc::AT_FDCWD as isize as usize;
+    let arguments = [at, c"/proc/self/task".as_ptr().addr(), (&raw mut facts).addr(), 0, 0, 0];
+    // SAFETY: the path ends with a NUL, and the kernel writes into `facts` only.
+    checked(unsafe { syscall(libc::SYS_newfstatat, arguments) }).ok()?;
+    // A folder of two entries and one a thread.
+    facts.st_nlink.checked_sub(2)
 }
 
 /// Fills `bytes` with random ones, as far as the kernel gives any.

@@ -33,6 +33,11 @@ pub fn tokio_echo() -> PathBuf {
     built("tokio-echo")
 }
 
+/// A Rust program that brings an allocator along: one of `tests/programs/allocators`.
+pub fn program_with_allocator(name: &str) -> PathBuf {
+    built(name)
+}
+
 /// Captures of Bytehound 0.11, with its answers.
 pub fn golden() -> PathBuf {
     root().join("tests/data/golden")

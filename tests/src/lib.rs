@@ -13,7 +13,9 @@ mod sites;
 mod streamed;
 mod totals;
 
-pub use built::{bytehound, golden, library, loadtest, root, scripts, simulation, tokio_echo};
+pub use built::{
+    bytehound, golden, library, loadtest, program_with_allocator, root, scripts, simulation, tokio_echo,
+};
 pub use captured::{Capture, allocations_of};
 pub use counted::{Run, check};
 pub use preloaded::preloaded;

@@ -26,7 +26,12 @@ pub(crate) fn simulation() -> Result<PathBuf> {
 
 /// The programs that the tests capture and that are not compiled by the tests themselves.
 pub(crate) fn programs() -> Result<()> {
-    run(&mut cargo("build --release --locked -p simulation -p tokio-echo"))
+    run(&mut cargo("build --release --locked -p simulation -p tokio-echo"))?;
+    run(&mut cargo("build --release --locked -p allocators --features jemalloc,mimalloc"))?;
+    // jemalloc is not compiled a second time: the system has one under these names.
+    let program =
+        "build --release --locked -p allocators --features unprefixed --bin with_unprefixed_jemalloc";
+    run(cargo(program).env("JEMALLOC_OVERRIDE", tools::library("libjemalloc_pic.a")?))
 }
 
 /// Left alone while it is newer than what it is made of: the executable that embeds it need not be linked again then.

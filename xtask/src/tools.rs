@@ -2,16 +2,17 @@
 
 use crate::shell::{program, root, run};
 use anyhow::{Result, ensure};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// A program of the machine, and Debian's package that brings it.
+/// A program of the machine, or a library to link with, and Debian's package that brings it.
 pub(crate) struct Tool {
+    /// A library is told by its ending.
     pub(crate) program: &'static str,
     pub(crate) package: &'static str,
 }
 
-/// What the tests run: a browser, and programs to capture.
+/// What the tests run: a browser, and programs to capture with the allocators that they bring along.
 pub(crate) const FOR_TESTS: &[Tool] = &[
     Tool { program: "chromium", package: "chromium" },
     Tool { program: "sqlite3", package: "sqlite3" },
@@ -20,6 +21,9 @@ pub(crate) const FOR_TESTS: &[Tool] = &[
     Tool { program: "node", package: "nodejs" },
     Tool { program: "javac", package: "openjdk-17-jdk-headless" },
     Tool { program: "/usr/bin/python3", package: "python3" },
+    Tool { program: "libjemalloc_pic.a", package: "libjemalloc-dev" },
+    Tool { program: "libtcmalloc_minimal.a", package: "libgoogle-perftools-dev" },
+    Tool { program: "libmimalloc.so", package: "libmimalloc-dev" },
 ];
 
 /// What the benchmarks measure against.
@@ -59,7 +63,19 @@ pub(crate) fn install_node_modules(folder: &str) -> Result<()> {
     run(program("npm ci --no-audit --no-fund").current_dir(folder))
 }
 
+/// Where the linker finds a library.
+pub(crate) fn library(name: &str) -> Result<PathBuf> {
+    let found = program(&format!("gcc -print-file-name={name}")).output()?;
+    let path = PathBuf::from(String::from_utf8(found.stdout)?.trim());
+    // The compiler gives the bare name back if it finds nothing.
+    ensure!(path.is_absolute(), "`{name}` is missing; `cargo xtask test` installs it");
+    Ok(path)
+}
+
 fn is_present(name: &str) -> bool {
+    if name.ends_with(".a") || name.ends_with(".so") {
+        return library(name).is_ok();
+    }
     let found = Command::new("sh").args(["-c", &format!("command -v {name}")]).stdout(Stdio::null()).status();
     found.is_ok_and(|status| status.success())
 }

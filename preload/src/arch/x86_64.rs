@@ -1,6 +1,13 @@
 //! x86_64 with the System V calling convention.
 #![expect(unsafe_code, reason = "system calls, thread-local storage and hook entries are assembly")]
 
+mod detoured;
+mod instruction;
+mod relocate;
+
+pub(crate) use detoured::{Call, Detoured, GO_ON, LEAVING, detoured_entry};
+pub(crate) use relocate::{Patch, Refusal, SLOT_LEN};
+
 use core::arch::{asm, global_asm};
 use core::ffi::c_void;
 use core::sync::atomic::{AtomicU32, AtomicUsize};
@@ -40,6 +47,8 @@ pub(crate) struct ThreadLocal {
     pub(crate) record: AtomicUsize,
     /// Not 0 while the thread is inside a hook of a rare call.
     pub(crate) aside: AtomicU32,
+    /// The innermost call of a detoured function: its address, or 0.
+    pub(crate) call: AtomicUsize,
 }
 
 global_asm!(
@@ -95,8 +104,7 @@ pub(crate) unsafe fn syscall(number: i64, arguments: [usize; 6]) -> isize {
     result
 }
 
-/// Starts a thread that runs `entry(argument)` on `stack_top` with the thread pointer `tls`, and returns its id. With
-/// `CLONE_CHILD_CLEARTID` among the flags, `alive` becomes 0 when it has gone.
+/// Starts a thread that runs `entry(argument)` on `stack_top` with the thread pointer `tls`, and returns its id.
 ///
 /// # Safety
 /// `stack_top` is 16-byte aligned and ends a writable stack that nobody else uses; `tls` points at a zeroed
@@ -107,7 +115,6 @@ pub(crate) unsafe fn clone_thread(
     tls: usize,
     entry: extern "C" fn(usize) -> !,
     argument: usize,
-    alive: &'static AtomicU32,
 ) -> isize {
     let result: isize;
     // SAFETY: the child runs on its own stack and leaves this block by calling `entry`, which does not return.
@@ -122,12 +129,27 @@ pub(crate) unsafe fn clone_thread(
             "ud2",
             "2:",
             inlateout("rax") libc::SYS_clone as isize => result,
-            in("rdi") flags, in("rsi") stack_top, in("rdx") 0usize, in("r10") alive.as_ptr(), in("r8") tls,
+            in("rdi") flags, in("rsi") stack_top, in("rdx") 0usize, in("r10") 0usize, in("r8") tls,
             in("r12") argument, in("r13") entry as usize,
             lateout("rcx") _, lateout("r11") _,
         );
     }
     result
+}
+
+/// Makes this processor see instructions that were written a moment ago.
+pub(crate) fn see_new_instructions() {
+    core::arch::x86_64::__cpuid(0);
+}
+
+/// Whether the processor checks return addresses: then a call cannot be imitated.
+fn has_shadow_stack() -> bool {
+    let pointer: u64;
+    // SAFETY: the instruction does nothing where there is no shadow stack.
+    unsafe {
+        asm!("xor eax, eax", "rdsspq rax", out("rax") pointer, options(nomem, nostack));
+    }
+    pointer != 0
 }
 
 /// The time stamp counter, read before any later store becomes visible.

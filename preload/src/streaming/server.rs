@@ -76,10 +76,6 @@ impl Server {
         })
     }
 
-    pub(super) fn listener(&self) -> Descriptor {
-        self.listener
-    }
-
     /// Serves clients until the capture is complete and they have it.
     pub(super) fn run(mut self) {
         loop {
@@ -94,10 +90,7 @@ impl Server {
             {
                 broadcast.send_if_due(&self.announcement, moment.now);
             }
-            // Where waiting is forbidden, nothing can be done.
-            if self.wait(moment, connected).is_err() {
-                return;
-            }
+            self.wait(moment, connected);
         }
     }
 
@@ -137,7 +130,7 @@ impl Server {
     }
 
     /// Waits until a socket is ready or it is time to look at the file again.
-    fn wait(&mut self, moment: Moment, connected: u32) -> Result<()> {
+    fn wait(&mut self, moment: Moment, connected: u32) {
         let nobody = libc::pollfd { fd: -1, events: 0, revents: 0 };
         let mut ready = [nobody; CLIENTS_MAX + 1];
         let [listener, others @ ..] = &mut ready;
@@ -149,7 +142,7 @@ impl Server {
                 *place = client.waits_for(moment);
             }
         }
-        socket::poll(&mut ready, if connected == 0 { IDLE } else { TICK })?;
+        socket::poll(&mut ready, if connected == 0 { IDLE } else { TICK });
         let [listener, others @ ..] = ready;
         for (place, ready) in self.clients.iter_mut().zip(others) {
             if let Some(client) = place
@@ -162,7 +155,6 @@ impl Server {
         if listener.revents != 0 {
             self.accept(moment);
         }
-        Ok(())
     }
 
     fn accept(&mut self, moment: Moment) {

@@ -10,7 +10,7 @@ use super::output::Output;
 use crate::arch;
 use crate::clock::Pair;
 use crate::glob;
-use crate::lifecycle::Start;
+use crate::lifecycle::{self, Start};
 use crate::memory::zeroed;
 use crate::streaming;
 use crate::sys::{self, Descriptor, Errno, Open, Result};
@@ -88,8 +88,9 @@ impl Stream {
         if let Some(labels) = &start.settings.labels {
             self.file(timestamp, "bytehound/labels", &labels.0)?;
         }
-        if !start.warnings.is_empty() {
-            self.file(timestamp, "bytehound/warnings", start.warnings.join("\n").as_bytes())?;
+        let warnings: Vec<_> = lifecycle::warnings().collect();
+        if !warnings.is_empty() {
+            self.file(timestamp, "bytehound/warnings", warnings.join("\n").as_bytes())?;
         }
         self.included_files(start, timestamp)
     }
