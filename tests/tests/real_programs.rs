@@ -170,6 +170,48 @@ fn git() -> Result<()> {
     Ok(())
 }
 
+/// Commands as people type them: shells, pipes, jobs, forks, and programs with threads and allocators of their own.
+const COMMANDS: [&str; 19] = [
+    "for i in $(seq 30); do x=$(echo $i | sed s/1/2/); done; echo $x; shopt -s lastpipe; cat <(echo hi)",
+    "dash -c 'for i in 1 2 3; do (echo $i) | cat; done; exit 3'",
+    "perl -e 'for (1..9) { my $p = fork; exit $_ if !$p; waitpid $p, 0; print $? >> 8 } system q(echo hi); print `echo back`'",
+    "tar czf - --sort=name --mtime=@0 /usr/include/linux | tar tzf - | wc -l",
+    "seq 50000 | sort -R --random-source=/bin/ls --parallel=2 | sort -n | md5sum",
+    "seq 50000 | xz -T2 | xz -d | md5sum",
+    "awk 'BEGIN { for (i = 0; i < 50000; i++) a[i] = i \"x\"; for (k in a) n += length(a[k]); print n }'",
+    "find /usr/include/linux -name 'a*.h' -exec grep -l define {} + | sort",
+    "seq 100 | xargs -P 4 -n 5 echo | sort",
+    "timeout 20 bash -c 'sleep 0.01; exit 5'",
+    "nice env FOO=1 sh -c 'echo $FOO'",
+    "gdb -batch -ex 'print 6*7'",
+    "openssl dgst -sha256 /bin/ls",
+    "curl -s file:///etc/passwd",
+    "cargo --version; rustc --version",
+    "printf 'all: a b\na:\n\t@echo a\nb: a\n\t@echo b\n' | make -f -",
+    "/usr/bin/python3 -c 'import os; p = os.fork(); os._exit(4) if p == 0 else print(os.waitpid(p, 0)[1])'",
+    "/usr/bin/python3 -c 'import asyncio, ctypes, sqlite3; asyncio.run(asyncio.sleep(0.01)); print(1)'",
+    "ls -R /usr/include/linux | md5sum; kill -TERM $$",
+];
+
+#[test]
+fn commands_of_a_shell_and_all_that_they_start() -> Result<()> {
+    for command in COMMANDS {
+        let folder = tempdir()?;
+        let words = ["bash", "-c", command];
+        let plain = run(Command::new(words[0]).args(&words[1..]).current_dir(folder.path()))?;
+        let settings =
+            [("TRACK_CHILD_PROCESSES", "1"), ("OUTPUT", "%p-%n.dat"), ("WRITE_BINARIES_TO_OUTPUT", "0")];
+        let ended = preloaded(folder.path(), &words, &settings)?;
+        assert_eq!((ended.code, ended.stdout), (plain.code, plain.stdout), "{command}");
+        let captures: Vec<_> = std::fs::read_dir(folder.path())?.collect::<Result<_, _>>()?;
+        assert!(!captures.is_empty(), "{command}");
+        for capture in captures {
+            allocations_of(&capture.path()).with_context(|| format!("of {command}"))?;
+        }
+    }
+    Ok(())
+}
+
 #[test]
 fn a_shell_that_fails() -> Result<()> {
     let folder = tempdir()?;
