@@ -15,7 +15,7 @@ use crate::{clock, lifecycle, signal};
 use queue::Queue;
 
 pub(crate) use call::{Call, Request, What};
-pub(crate) use flight::{Landing, await_landing, take_off};
+pub(crate) use flight::{Flight, Landing, await_landing, take_off};
 
 /// Calls that find room while the writer is busy: what a program can make in a tenth of a second.
 const LEN: usize = 1 << 15;

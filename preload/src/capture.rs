@@ -184,10 +184,7 @@ impl Drop for Inside {
 }
 
 /// A thread inside the library for a rare call, which may come from within another hook: allocators map memory.
-pub(crate) struct Aside {
-    local: &'static ThreadLocal,
-    inside: Option<Inside>,
-}
+pub(crate) struct Aside(Option<Inside>);
 
 /// Comes in as [`enter`] does, also from within another hook; but not from within another rare call.
 pub(crate) fn enter_aside(at_least: Mode) -> Option<Aside> {
@@ -196,12 +193,12 @@ pub(crate) fn enter_aside(at_least: Mode) -> Option<Aside> {
     if mode() < at_least as u32 || local.aside.swap(1, Ordering::Relaxed) != 0 {
         return None;
     }
-    Some(Aside { local, inside })
+    Some(Aside(inside))
 }
 
 impl Drop for Aside {
     fn drop(&mut self) {
-        self.local.aside.store(0, Ordering::Relaxed);
+        arch::thread_local().aside.store(0, Ordering::Relaxed);
     }
 }
 
@@ -209,7 +206,7 @@ impl Aside {
     /// The stack of the hook's caller. What the thread walks stacks with may be in use by the hook outside, or by
     /// what a signal interrupted: a spare record has it, too.
     pub(crate) fn stack(&self, frame: &HookFrame) -> StackId {
-        if let Some(inside) = &self.inside {
+        if let Some(inside) = &self.0 {
             return inside.stack(frame);
         }
         let Some(spare) = thread::take() else { return StackId::UNKNOWN };

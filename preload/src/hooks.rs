@@ -13,7 +13,7 @@ use crate::calls::Request;
 use crate::capture::{self, Inside, Mode, enter};
 use crate::clock;
 use crate::lifecycle;
-use crate::maps;
+use crate::maps::{self, on::Moving};
 use crate::memory::bootstrap;
 use crate::real::Real;
 use crate::sys;
@@ -390,7 +390,7 @@ mod on {
     ) -> Block {
         let call = || call().unwrap_or_else(|| maps::plain::mremap(old, old_len, new_len, flags, new));
         let (old, old_len, new_len) = (old.addr() as u64, old_len as u64, new_len as u64);
-        maps::on::mremap(old, old_len, new_len, flags as u32, frame, call)
+        maps::on::mremap(Moving { old, old_len, new_len, flags: flags as u32 }, frame, call)
     }
 
     pub(super) fn dlclose(handle: *mut c_void, _: &HookFrame, call: impl Fn() -> Option<c_int>) -> c_int {

@@ -163,9 +163,10 @@ pub(crate) fn read(descriptor: Descriptor, buffer: &mut [u8]) -> Result<usize> {
     })
 }
 
-/// How many bytes of a range are in memory; 0 if not all of the range is mapped.
-pub(crate) fn resident_bytes(address: u64, len: u64) -> u64 {
-    const PAGE: usize = 4096;
+pub(crate) const PAGE: usize = 4096;
+
+/// How many pages of a range are in memory; 0 if not all of the range is mapped.
+pub(crate) fn resident_pages(address: u64, len: u64) -> u32 {
     const PAGES: usize = 512;
     let mut found = [0_u8; PAGES];
     let mut pages = 0;
@@ -180,9 +181,9 @@ pub(crate) fn resident_bytes(address: u64, len: u64) -> u64 {
             return 0;
         }
         let asked = found.get(..part.div_ceil(PAGE)).unwrap_or_default();
-        pages += asked.iter().filter(|&page| page & 1 != 0).count();
+        pages += asked.iter().filter(|&page| page & 1 != 0).count() as u32;
     }
-    (pages * PAGE) as u64
+    pages
 }
 
 /// `struct page_region` of the kernel.

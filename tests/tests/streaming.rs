@@ -205,6 +205,18 @@ fn the_program_and_its_children_see_no_socket() -> Result<()> {
 }
 
 #[test]
+fn programs_that_shut_themselves_in_end_as_they_do_without_a_server() -> Result<()> {
+    let setting = Setting::new()?;
+    let sandboxed = compile("sandboxed.c", setting.folder.path())?;
+    for how in ["prctl", "seccomp", "all_threads", "strict"] {
+        let mut program = Streamed::start(Command::new(&sandboxed).arg(how), &setting.capture)?;
+        assert_eq!(program.end()?.code(), Some(3), "{how}");
+        assert!(allocations_of(&setting.capture)? >= 20_000, "{how}");
+    }
+    Ok(())
+}
+
+#[test]
 fn a_port_that_is_taken_is_passed_over() -> Result<()> {
     let setting = Setting::new()?;
     let taken = TcpListener::bind("127.0.0.1:0")?;

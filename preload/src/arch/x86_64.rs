@@ -104,7 +104,8 @@ pub(crate) unsafe fn syscall(number: i64, arguments: [usize; 6]) -> isize {
     result
 }
 
-/// Starts a thread that runs `entry(argument)` on `stack_top` with the thread pointer `tls`, and returns its id.
+/// Starts a thread that runs `entry(argument)` on `stack_top` with the thread pointer `tls`, and returns its id. With
+/// `CLONE_CHILD_CLEARTID` among the flags, `alive` becomes 0 when it has gone.
 ///
 /// # Safety
 /// `stack_top` is 16-byte aligned and ends a writable stack that nobody else uses; `tls` points at a zeroed
@@ -115,6 +116,7 @@ pub(crate) unsafe fn clone_thread(
     tls: usize,
     entry: extern "C" fn(usize) -> !,
     argument: usize,
+    alive: &'static AtomicU32,
 ) -> isize {
     let result: isize;
     // SAFETY: the child runs on its own stack and leaves this block by calling `entry`, which does not return.
@@ -129,7 +131,7 @@ pub(crate) unsafe fn clone_thread(
             "ud2",
             "2:",
             inlateout("rax") libc::SYS_clone as isize => result,
-            in("rdi") flags, in("rsi") stack_top, in("rdx") 0usize, in("r10") 0usize, in("r8") tls,
+            in("rdi") flags, in("rsi") stack_top, in("rdx") 0usize, in("r10") alive.as_ptr(), in("r8") tls,
             in("r12") argument, in("r13") entry as usize,
             lateout("rcx") _, lateout("r11") _,
         );

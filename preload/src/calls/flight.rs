@@ -8,46 +8,56 @@ static LOOKS: AtomicU32 = AtomicU32::new(0);
 static UNDER_WAY: [AtomicU32; 2] = [const { AtomicU32::new(0) }; 2];
 
 /// A call from before it is made until it was reported.
-pub(crate) struct Flight(usize);
+pub(crate) struct Flight(Side);
 
 /// Says that a call is about to be made.
 pub(crate) fn take_off() -> Flight {
     loop {
         let look = LOOKS.load(Ordering::SeqCst);
-        let side = side(look);
-        UNDER_WAY[side].fetch_add(1, Ordering::SeqCst);
+        let side = Side::of(look);
+        side.under_way().fetch_add(1, Ordering::SeqCst);
         // One order for all: either the next look finds this call counted, or the call finds the look.
         if LOOKS.load(Ordering::SeqCst) == look {
             return Flight(side);
         }
-        UNDER_WAY[side].fetch_sub(1, Ordering::SeqCst);
+        side.under_way().fetch_sub(1, Ordering::SeqCst);
     }
 }
 
 impl Drop for Flight {
     fn drop(&mut self) {
-        UNDER_WAY[self.0].fetch_sub(1, Ordering::SeqCst);
+        self.0.under_way().fetch_sub(1, Ordering::SeqCst);
     }
 }
 
 /// The calls that were under way at some moment.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Landing(usize);
+pub(crate) struct Landing(Side);
 
 /// Counts later calls apart from those that are under way. Only the writer may call this.
 pub(crate) fn await_landing() -> Landing {
-    Landing(side(LOOKS.fetch_add(1, Ordering::SeqCst)))
+    Landing(Side::of(LOOKS.fetch_add(1, Ordering::SeqCst)))
 }
 
 impl Landing {
     /// Whether all of these calls have been reported.
     pub(crate) fn is_over(self) -> bool {
-        UNDER_WAY[self.0].load(Ordering::SeqCst) == 0
+        self.0.under_way().load(Ordering::SeqCst) == 0
     }
 }
 
-fn side(look: u32) -> usize {
-    look as usize % 2
+/// One of the two counters.
+#[derive(Clone, Copy, Debug)]
+struct Side(bool);
+
+impl Side {
+    fn of(look: u32) -> Self {
+        Self(look % 2 == 1)
+    }
+
+    fn under_way(self) -> &'static AtomicU32 {
+        &UNDER_WAY[usize::from(self.0)]
+    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use core::ffi::{c_int, c_void};
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use crate::arch::HookFrame;
-use crate::calls::{self, Call, Request, What};
+use crate::calls::{self, Call, Flight, Request, What};
 use crate::capture::{self, Aside, Mode};
 use crate::clock::{self, Tick};
 use crate::stacks::StackId;
@@ -22,67 +22,91 @@ pub(crate) fn gather(wanted: bool) {
 }
 
 pub(crate) fn mmap(request: Request, frame: &HookFrame, call: impl Fn() -> *mut c_void) -> *mut c_void {
-    let Some(inside) = enter() else { return call() };
-    let flight = calls::take_off();
-    let before = clock::before();
+    let Some(begun) = begin(None) else { return call() };
     let result = call();
-    if let Some(address) = granted(result) {
-        let caller = frame.caller().ip;
-        report(&inside, frame, before, What::Map { address, request, caller });
-    }
-    drop(flight);
+    begun.end(frame, mapped(request, result, frame));
     result
 }
-
-/// Bytes of which the pages in memory are counted: that takes a small part of the time that unmapping them does.
-const COUNTED_MAX: u64 = 1 << 30;
 
 pub(crate) fn munmap(address: u64, len: u64, frame: &HookFrame, call: impl Fn() -> c_int) -> c_int {
-    let Some(inside) = enter() else { return call() };
-    // How much of it was in memory cannot be asked later.
-    let resident = sys::resident_bytes(address, len.min(COUNTED_MAX));
-    let flight = calls::take_off();
-    let before = clock::before();
+    let Some(begun) = begin(Some((address, len))) else { return call() };
     let result = call();
-    if result == 0 {
-        report(&inside, frame, before, What::Unmap { address, len, resident });
-    }
-    drop(flight);
+    begun.end(frame, unmapped(address, len, result));
     result
 }
 
-pub(crate) fn mremap(
-    old: u64,
-    old_len: u64,
-    new_len: u64,
-    flags: u32,
-    frame: &HookFrame,
-    call: impl Fn() -> *mut c_void,
-) -> *mut c_void {
-    let Some(inside) = enter() else { return call() };
-    let flight = calls::take_off();
-    let before = clock::before();
+pub(crate) fn mremap(old: Moving, frame: &HookFrame, call: impl Fn() -> *mut c_void) -> *mut c_void {
+    let Some(begun) = begin(None) else { return call() };
     let result = call();
-    if let Some(new) = granted(result) {
-        let caller = frame.caller().ip;
-        report(&inside, frame, before, What::Remap { old, old_len, new, new_len, flags, caller });
-    }
-    drop(flight);
+    begun.end(frame, remapped(old, result, frame));
     result
 }
 
-/// While recording is stopped, too: where the program's maps lie has to be known when it goes on.
-fn enter() -> Option<Aside> {
-    if GATHERS.load(Ordering::Relaxed) { capture::enter_aside(Mode::Stopped) } else { None }
+/// What `mremap` was asked for.
+#[derive(Clone, Copy)]
+pub(crate) struct Moving {
+    pub(crate) old: u64,
+    pub(crate) old_len: u64,
+    pub(crate) new_len: u64,
+    pub(crate) flags: u32,
+}
+
+pub(super) fn mapped(request: Request, result: *mut c_void, frame: &HookFrame) -> Option<What> {
+    granted(result).map(|address| What::Map { address, request, caller: frame.caller().ip })
+}
+
+pub(super) fn unmapped(address: u64, len: u64, result: c_int) -> Option<What> {
+    (result == 0).then_some(What::Unmap { address, len, resident: 0 })
+}
+
+pub(super) fn remapped(moving: Moving, result: *mut c_void, frame: &HookFrame) -> Option<What> {
+    let Moving { old, old_len, new_len, flags } = moving;
+    let caller = frame.caller().ip;
+    granted(result).map(|new| What::Remap { old, old_len, new, new_len, flags, caller })
 }
 
 fn granted(result: *mut c_void) -> Option<u64> {
     (result != libc::MAP_FAILED).then(|| result.addr() as u64)
 }
 
-fn report(inside: &Aside, frame: &HookFrame, before: Tick, what: What) {
-    let after = clock::after();
-    let recording = capture::is(Mode::Recording);
-    let stack = if recording { inside.stack(frame) } else { StackId::NONE };
-    calls::report(&Call { before, after, thread: sys::thread_id(), stack, what });
+/// A call under way.
+pub(super) struct Begun {
+    inside: Aside,
+    flight: Flight,
+    before: Tick,
+    /// Pages in memory of what the call takes away.
+    pages: u32,
+}
+
+/// Bytes of which the pages in memory are counted: that takes a small part of the time that unmapping them does.
+const COUNTED_MAX: u64 = 1 << 30;
+
+/// A call is about to be made; one that takes a range away is told that. None if it is not recorded, or a part of
+/// another one.
+///
+/// While recording is stopped, too: where the program's maps lie has to be known when it goes on.
+pub(super) fn begin(taken: Option<(u64, u64)>) -> Option<Begun> {
+    if !GATHERS.load(Ordering::Relaxed) {
+        return None;
+    }
+    let inside = capture::enter_aside(Mode::Stopped)?;
+    // How much of it was in memory cannot be asked later.
+    let pages = taken.map_or(0, |(address, len)| sys::resident_pages(address, len.min(COUNTED_MAX)));
+    let flight = calls::take_off();
+    Some(Begun { inside, flight, before: clock::before(), pages })
+}
+
+impl Begun {
+    /// The call has returned; it has done this, unless it failed.
+    pub(super) fn end(self, frame: &HookFrame, done: Option<What>) {
+        let Some(mut what) = done else { return };
+        if let What::Unmap { resident, .. } = &mut what {
+            *resident = u64::from(self.pages) * sys::PAGE as u64;
+        }
+        let after = clock::after();
+        let recording = capture::is(Mode::Recording);
+        let stack = if recording { self.inside.stack(frame) } else { StackId::NONE };
+        calls::report(&Call { before: self.before, after, thread: sys::thread_id(), stack, what });
+        drop(self.flight);
+    }
 }

@@ -9,6 +9,7 @@ use crate::arch::{HookFrame, hook_entry, syscall_entry};
 use crate::lifecycle;
 use crate::log::{self, Level};
 use crate::real::Real;
+use crate::writer;
 
 static PRCTL: Real = Real::new(c"prctl");
 static SYSCALL: Real = Real::new(c"syscall");
@@ -115,7 +116,11 @@ fn installing<R>(
 /// Ends the capture, because it can't go on in the sandbox that comes.
 fn end() {
     log::say(Level::Warn, format_args!("the capture ends here: the program shuts itself into a sandbox"));
-    lifecycle::finish();
+    if lifecycle::writer_runs_here() {
+        lifecycle::finish();
+        // The last thread's exit status is that of the process, which must not be ours by chance.
+        writer::wait_until_gone();
+    }
 }
 
 /// # Safety

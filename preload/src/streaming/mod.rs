@@ -13,7 +13,7 @@ mod client;
 mod server;
 mod socket;
 
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 use core::time::Duration;
 use std::sync::Mutex;
 
@@ -32,6 +32,10 @@ const FINISH_PATIENCE: Duration = Duration::from_secs(30);
 
 /// The server on its way to its thread.
 static HANDED_OVER: Mutex<Option<Server>> = Mutex::new(None);
+/// No descriptor.
+const NOBODY: i32 = -1;
+/// Where the server that runs listens.
+static LISTENER: AtomicI32 = AtomicI32::new(NOBODY);
 /// Clients that are connected.
 static CLIENTS: AtomicU32 = AtomicU32::new(0);
 /// Whether the capture is complete.
@@ -48,10 +52,14 @@ pub(crate) fn start(settings: &Settings, header: &HeaderBody<'_>, capture: Optio
         return;
     }
     let Some(server) = capture.and_then(|capture| Server::open(settings, header, capture)) else { return };
+    let listener = server.listener();
     hand_over(Some(server));
-    if let Err(Errno(number)) = writer::start_beside(entry) {
-        log::say(Level::Error, format_args!("cannot start the streaming thread (error {number})"));
-        drop(hand_over(None));
+    match writer::start_beside(entry) {
+        Ok(()) => LISTENER.store(listener.0, Ordering::Relaxed),
+        Err(Errno(number)) => {
+            log::say(Level::Error, format_args!("cannot start the streaming thread (error {number})"));
+            drop(hand_over(None));
+        }
     }
 }
 
@@ -69,29 +77,34 @@ extern "C" fn entry(_: usize) -> ! {
     CLIENTS.store(0, Ordering::Release);
     ENDED.store(1, Ordering::Release);
     sys::futex_wake(&ENDED);
-    sys::exit_thread(writer::exit_status())
+    writer::end()
 }
 
-/// Says that the capture is complete, and waits until the clients have it.
+/// Says that the capture is complete, and waits until the clients have it and the server has ended.
 pub(crate) fn finish() {
     COMPLETE.store(true, Ordering::Release);
-    wait(&ENDED, 1, FINISH_PATIENCE);
+    let listener = LISTENER.load(Ordering::Relaxed);
+    if listener != NOBODY {
+        // Nobody new is let in, which wakes the server, too.
+        socket::stop_listening(Descriptor(listener));
+        wait(&ENDED, 1, FINISH_PATIENCE, || true);
+    }
 }
 
 /// Waits until the clients have what is in the file now.
 pub(crate) fn catch_up(patience: Duration) {
     let asked = ASKED.fetch_add(1, Ordering::AcqRel).wrapping_add(1);
-    wait(&MET, asked, patience);
+    wait(&MET, asked, patience, || CLIENTS.load(Ordering::Acquire) != 0);
 }
 
-/// Waits until `word` has reached `wanted`, as long as there are clients to wait for.
-fn wait(word: &AtomicU32, wanted: u32, patience: Duration) {
+/// Waits until `word` has reached `wanted`, as long as there is reason to.
+fn wait(word: &AtomicU32, wanted: u32, patience: Duration, reason: impl Fn() -> bool) {
     let until = clock::nanoseconds().saturating_add(patience.as_nanos() as u64);
     loop {
         let seen = word.load(Ordering::Acquire);
         let left = until.saturating_sub(clock::nanoseconds());
         let reached = seen.wrapping_sub(wanted) as i32 >= 0;
-        if reached || left == 0 || CLIENTS.load(Ordering::Acquire) == 0 {
+        if reached || left == 0 || !reason() {
             return;
         }
         sys::futex_wait(word, seen, Duration::from_nanos(left).min(server::TICK));

@@ -76,6 +76,10 @@ impl Server {
         })
     }
 
+    pub(super) fn listener(&self) -> Descriptor {
+        self.listener
+    }
+
     /// Serves clients until the capture is complete and they have it.
     pub(super) fn run(mut self) {
         loop {
@@ -90,7 +94,10 @@ impl Server {
             {
                 broadcast.send_if_due(&self.announcement, moment.now);
             }
-            self.wait(moment, connected);
+            // Where waiting is forbidden, nothing can be done.
+            if self.wait(moment, connected).is_err() {
+                return;
+            }
         }
     }
 
@@ -130,7 +137,7 @@ impl Server {
     }
 
     /// Waits until a socket is ready or it is time to look at the file again.
-    fn wait(&mut self, moment: Moment, connected: u32) {
+    fn wait(&mut self, moment: Moment, connected: u32) -> Result<()> {
         let nobody = libc::pollfd { fd: -1, events: 0, revents: 0 };
         let mut ready = [nobody; CLIENTS_MAX + 1];
         let [listener, others @ ..] = &mut ready;
@@ -142,7 +149,7 @@ impl Server {
                 *place = client.waits_for(moment);
             }
         }
-        socket::poll(&mut ready, if connected == 0 { IDLE } else { TICK });
+        socket::poll(&mut ready, if connected == 0 { IDLE } else { TICK })?;
         let [listener, others @ ..] = ready;
         for (place, ready) in self.clients.iter_mut().zip(others) {
             if let Some(client) = place
@@ -155,6 +162,7 @@ impl Server {
         if listener.revents != 0 {
             self.accept(moment);
         }
+        Ok(())
     }
 
     fn accept(&mut self, moment: Moment) {

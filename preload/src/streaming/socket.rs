@@ -7,7 +7,7 @@ use core::net::{Ipv4Addr, SocketAddrV4};
 use core::time::Duration;
 
 use crate::sandbox::syscall;
-use crate::sys::{self, Descriptor, Result, checked};
+use crate::sys::{self, Descriptor, Errno, Result, checked};
 
 const FLAGS: c_int = libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
 /// Clients that may wait to be accepted.
@@ -82,19 +82,30 @@ pub(super) fn unacknowledged(socket: Descriptor) -> u32 {
 
 /// Tells the other side that nothing more comes.
 pub(super) fn end(socket: Descriptor) {
+    shut(socket, libc::SHUT_WR);
+}
+
+/// Turns clients away from now on. Who waits for one comes back.
+pub(super) fn stop_listening(listener: Descriptor) {
+    shut(listener, libc::SHUT_RD);
+}
+
+fn shut(socket: Descriptor, how: c_int) {
     // It fails if the other side has gone, which shows by itself.
     // SAFETY: no address is among the arguments.
-    let _ = unsafe { call(libc::SYS_shutdown, [number(socket), libc::SHUT_WR as usize, 0, 0, 0, 0]) };
+    let _ = unsafe { call(libc::SYS_shutdown, [number(socket), how as usize, 0, 0, 0, 0]) };
 }
 
 /// Waits until one of these sockets is ready, or `timeout` is over.
-pub(super) fn poll(sockets: &mut [libc::pollfd], timeout: Duration) {
+pub(super) fn poll(sockets: &mut [libc::pollfd], timeout: Duration) -> Result<()> {
     let timeout =
         libc::timespec { tv_sec: timeout.as_secs() as i64, tv_nsec: i64::from(timeout.subsec_nanos()) };
     let (list, time) = (sockets.as_mut_ptr().addr(), (&raw const timeout).addr());
     // SAFETY: the list is as long as said; the kernel writes into it only. The null leaves the signal mask alone.
-    if unsafe { call(libc::SYS_ppoll, [list, sockets.len(), time, 0, 0, 0]) }.is_err() {
-        sockets.iter_mut().for_each(|socket| socket.revents = 0);
+    match unsafe { call(libc::SYS_ppoll, [list, sockets.len(), time, 0, 0, 0]) } {
+        // A debugger, say. Nothing was written.
+        Err(Errno(libc::EINTR)) => Ok(()),
+        polled => polled.map(drop),
     }
 }
 

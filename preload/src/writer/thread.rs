@@ -1,7 +1,8 @@
 //! Starting the writing thread without the C library.
 #![expect(unsafe_code, reason = "a thread of the kernel needs a stack and a thread pointer")]
 
-use core::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicI32, AtomicU32, AtomicUsize, Ordering};
+use core::time::Duration;
 
 use super::run;
 use crate::arch;
@@ -14,27 +15,47 @@ const TLS_BELOW: usize = 48 * 1024;
 
 /// A thread shares memory and signals with the program, but neither descriptors nor the
 /// working directory. So the program can't close the capture's file, and doesn't pass it on to its children.
-const FLAGS: usize =
-    (libc::CLONE_VM | libc::CLONE_SIGHAND | libc::CLONE_THREAD | libc::CLONE_SYSVSEM | libc::CLONE_SETTLS)
-        as usize;
+const FLAGS: usize = (libc::CLONE_VM
+    | libc::CLONE_SIGHAND
+    | libc::CLONE_THREAD
+    | libc::CLONE_SYSVSEM
+    | libc::CLONE_SETTLS
+    | libc::CLONE_CHILD_CLEARTID) as usize;
 
-/// Threads that there are at most: the writer, and the streaming server.
-const THREADS_MAX: usize = 2;
-/// Where their stacks begin.
-static STACKS: [AtomicUsize; THREADS_MAX] = [const { AtomicUsize::new(0) }; THREADS_MAX];
-static THREADS: AtomicUsize = AtomicUsize::new(0);
+/// A thread of the library.
+struct Own {
+    /// Where its stack begins; 0 before it is started.
+    stack: AtomicUsize,
+    /// 0 before it is started, and when it has gone: the kernel sees to that.
+    alive: AtomicU32,
+}
+
+/// The writer, and the streaming server.
+static OWN: [Own; 2] = [const { Own { stack: AtomicUsize::new(0), alive: AtomicU32::new(0) } }; 2];
 
 /// Whether the calling thread is one of the library's own.
 pub(crate) fn runs_here() -> bool {
     let local = 0_u8;
     let here = (&raw const local).addr();
-    STACKS.iter().any(|stack| here.wrapping_sub(stack.load(Ordering::Relaxed)) < STACK_LEN)
+    OWN.iter().any(|own| here.wrapping_sub(own.stack.load(Ordering::Relaxed)) < STACK_LEN)
 }
 
 /// How many threads the library has.
 pub(super) fn count() -> usize {
-    THREADS.load(Ordering::Relaxed)
+    OWN.iter().filter(|own| own.alive.load(Ordering::Acquire) != 0).count()
 }
+
+/// Waits a while until the library's threads, which have nothing more to do, have gone.
+pub(crate) fn wait_until_gone() {
+    for _ in 0..GONE_STEPS {
+        let Some(own) = OWN.iter().find(|own| own.alive.load(Ordering::Acquire) != 0) else { return };
+        // The kernel wakes nobody who waits privately.
+        sys::futex_wait(&own.alive, 1, GONE_STEP);
+    }
+}
+
+const GONE_STEP: Duration = Duration::from_millis(1);
+const GONE_STEPS: u32 = 1000;
 
 /// Starts the writer.
 pub(crate) fn start() -> Result<()> {
@@ -47,37 +68,42 @@ pub(crate) fn start_beside(entry: extern "C" fn(usize) -> !) -> Result<()> {
 }
 
 fn start_thread(entry: extern "C" fn(usize) -> !, flags: usize) -> Result<()> {
+    let unused = OWN.iter().find(|own| own.stack.load(Ordering::Relaxed) == 0);
+    let own = unused.ok_or(Errno(libc::EAGAIN))?;
     let stack = sys::map(STACK_LEN)?.as_mut_ptr().expose_provenance();
     let stack_top = stack + STACK_LEN;
-    if let Some(place) = STACKS.get(THREADS.fetch_add(1, Ordering::Relaxed)) {
-        place.store(stack, Ordering::Relaxed);
-    }
     let tls = sys::map(TLS_LEN)?.as_mut_ptr().expose_provenance() + TLS_BELOW;
     // The ABI wants the thread pointer to point at itself; the C library reads it in two places.
     for word in [tls, tls + 16] {
         // SAFETY: inside the mapping that was just made.
         unsafe { core::ptr::with_exposed_provenance_mut::<usize>(word).write(tls) };
     }
+    own.stack.store(stack, Ordering::Relaxed);
+    own.alive.store(1, Ordering::Relaxed);
     let mask = sys::block_signals();
     // SAFETY: the stack and the block are new, and `entry` does not return.
-    let thread = unsafe { arch::clone_thread(flags, stack_top, tls, entry, 0) };
+    let thread = unsafe { arch::clone_thread(flags, stack_top, tls, entry, 0, &own.alive) };
     sys::restore_signals(mask);
-    if thread < 0 { Err(Errno(-thread as i32)) } else { Ok(()) }
+    if thread < 0 {
+        own.alive.store(0, Ordering::Relaxed);
+        return Err(Errno(-thread as i32));
+    }
+    Ok(())
 }
 
 static STATUS: AtomicI32 = AtomicI32::new(0);
 
-/// What the library's threads exit with: if one is the last thread, that is the status of the process.
-pub(crate) fn exit_status() -> i32 {
-    STATUS.load(Ordering::Relaxed)
+/// Ends the calling thread, which is one of the library's own.
+pub(crate) fn end() -> ! {
+    sys::exit_thread(STATUS.load(Ordering::Relaxed))
 }
 
-/// Has the library's threads exit with this status.
+/// Has the library's threads exit with this status: if one is the last thread, that is the status of the process.
 pub(super) fn end_with(status: i32) {
     STATUS.store(status, Ordering::Relaxed);
 }
 
 extern "C" fn entry(_: usize) -> ! {
     run();
-    sys::exit_thread(exit_status())
+    end()
 }
