@@ -175,6 +175,23 @@ fn without_a_file_clients_get_the_whole_capture_too() -> Result<()> {
 }
 
 #[test]
+fn a_capture_for_bytehound_0_11_is_streamed_as_one() -> Result<()> {
+    let setting = Setting::new()?;
+    let mut command = Command::new(&setting.program);
+    command.env("MEMORY_PROFILER_FORMAT", "0.11");
+    let mut program = Streamed::start(&mut command, &setting.capture)?;
+    let client = in_background(Client::connect(program.port)?);
+    program.tell("100000")?;
+    assert!(program.end()?.success());
+    let (data, _) = result(client)?;
+    assert!(data == setting.captured()?);
+    // A block of the old container, and in it a header.
+    assert_eq!(data.first(), Some(&1));
+    assert!(Reader::new(&data[..]).is_ok());
+    Ok(())
+}
+
+#[test]
 fn an_executed_program_streams_on_its_own() -> Result<()> {
     let setting = Setting::new()?;
     let script = format!("read line; exec {}", setting.program.display());

@@ -11,7 +11,7 @@ use std::collections::HashSet;
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How often a silent socket is left to look whether an end was asked for.
@@ -20,6 +20,8 @@ const LOOK: Duration = Duration::from_millis(100);
 const DATAGRAM_LEN_MAX: usize = 64 * 1024;
 /// Captures that are gathered at a time. A network full of announcements costs no more than this.
 const DOWNLOADS_MAX: usize = 256;
+/// Captures of which it is said that they can't be had.
+const LAMENTS_MAX: usize = 1000;
 /// How long an initial download may keep others of the same machine waiting.
 const INITIAL_MAX: Duration = Duration::from_secs(60);
 
@@ -36,7 +38,6 @@ pub(super) fn gather_all(folder: &Path, report: &Report) -> Result<()> {
     let gathering = Gathering { folder, report, gates: Gates::default(), known: Mutex::default() };
     std::thread::scope(|scope| {
         let mut datagram = vec![0; DATAGRAM_LEN_MAX];
-        let mut refused = HashSet::new();
         while !interrupt::is_stopped() {
             let (len, from) = match socket.recv_from(&mut datagram) {
                 Ok(received) => received,
@@ -47,7 +48,7 @@ pub(super) fn gather_all(folder: &Path, report: &Report) -> Result<()> {
             let heard = datagram.get(..len).unwrap_or_default();
             let Ok(header) = BroadcastHeader::decode(heard) else { continue };
             if header.protocol_version > PROTOCOL_VERSION {
-                gathering.refuse(&mut refused, &header, from.ip());
+                gathering.refuse(&header, from.ip());
             } else if gathering.is_new(header.id) {
                 let (id, port) = (header.id, header.listener_port);
                 let gathering = &gathering;
@@ -75,12 +76,14 @@ struct Known {
     /// Captures whose download goes on, or has begun at some time.
     ids: HashSet<DataId>,
     going_on: usize,
+    /// Captures that could not be had, which was said.
+    lamented: HashSet<DataId>,
 }
 
 impl Gathering<'_> {
     /// Whether this capture is to be downloaded now; it counts as known from then on.
     fn is_new(&self, id: DataId) -> bool {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known();
         let is_new = known.going_on < DOWNLOADS_MAX && known.ids.insert(id);
         known.going_on += usize::from(is_new);
         is_new
@@ -88,7 +91,7 @@ impl Gathering<'_> {
 
     /// A download is over. One that did not even begin is tried again at the next announcement.
     fn is_over(&self, id: DataId, had_begun: bool) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known();
         known.going_on -= 1;
         if !had_begun {
             known.ids.remove(&id);
@@ -111,7 +114,7 @@ impl Gathering<'_> {
             // Another program may have the port by now: that one announces itself, too.
             Ok(connection) => (connection.id() == id).then_some(connection),
             Err(error) => {
-                if !interrupt::is_stopped() {
+                if !interrupt::is_stopped() && self.may_lament(id) {
                     self.report.say(&format!("cannot gather from {machine}:{port}: {error:#}"));
                 }
                 None
@@ -134,14 +137,24 @@ impl Gathering<'_> {
         }
     }
 
-    fn refuse(&self, refused: &mut HashSet<DataId>, header: &BroadcastHeader<'_>, machine: IpAddr) {
-        let version = header.protocol_version;
-        if refused.len() < DOWNLOADS_MAX && refused.insert(header.id) {
+    fn refuse(&self, header: &BroadcastHeader<'_>, machine: IpAddr) {
+        if self.may_lament(header.id) {
+            let version = header.protocol_version;
             let text = format!(
                 "a program on {machine} speaks version {version} of the protocol: update this program"
             );
             self.report.say(&text);
         }
+    }
+
+    /// Whether to say that a capture can't be had: once, though it is announced every second.
+    fn may_lament(&self, id: DataId) -> bool {
+        let mut known = self.known();
+        known.lamented.len() < LAMENTS_MAX && known.lamented.insert(id)
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
