@@ -206,3 +206,33 @@ fn a_later_version_is_refused_by_its_number() {
     let error = Reader::new(&bytes[..]).map(|_| ()).unwrap_err();
     assert!(error.to_string().contains("version 3"), "{error}");
 }
+
+#[test]
+fn a_length_beyond_the_limit_is_no_block_and_is_not_waited_for() {
+    let capture = sample();
+    let (whole, _) = read(&capture.bytes);
+    let mut hostile = capture.bytes[capture.starts[1]..][..HEADER_LEN].to_vec();
+    hostile[8..12].copy_from_slice(&u32::MAX.to_le_bytes());
+    let bytes = [&capture.bytes[..capture.starts[1]], &hostile, &capture.bytes[capture.starts[1]..]].concat();
+    let mut taken = Taken { bytes: &bytes, most: 0 };
+    let mut reader = Reader::new(&mut taken).unwrap();
+    let mut events = 0;
+    while reader.next_event().unwrap().is_some() {
+        events += 1;
+    }
+    assert_eq!(events, whole.len());
+    assert!(taken.most <= 1 << 20, "{} bytes were asked for at once", taken.most);
+}
+
+/// Notes how much is asked for at once: the memory that waits for it.
+struct Taken<'a> {
+    bytes: &'a [u8],
+    most: usize,
+}
+
+impl std::io::Read for Taken<'_> {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        self.most = self.most.max(out.len());
+        self.bytes.read(out)
+    }
+}

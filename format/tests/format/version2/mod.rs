@@ -2,5 +2,6 @@
 
 mod capture;
 mod damage;
+mod fixture;
 mod order;
 mod round_trip;
