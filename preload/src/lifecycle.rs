@@ -116,7 +116,7 @@ extern "C" fn construct() {
     initialise();
     let Some(start) = start_facts() else { return };
     capture::privately(|| {
-        let warnings = DETOURS.get_or_init(allocators::install);
+        let warnings = DETOURS.get_or_init(install_detours);
         warnings.iter().for_each(|warning| log::say(Level::Warn, format_args!("{warning}")));
         register_end();
         register_signals(&start.settings);
@@ -128,6 +128,14 @@ extern "C" fn construct() {
     if capture::is(Mode::Recording) {
         ensure_writer();
     }
+}
+
+fn install_detours() -> Vec<String> {
+    let mut warnings = allocators::install();
+    if maps::on::gathers() {
+        warnings.extend(maps::within::install());
+    }
+    warnings
 }
 
 unsafe extern "C" {

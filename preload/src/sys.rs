@@ -50,6 +50,7 @@ pub(crate) fn map_code(place: usize, len: usize) -> Result<()> {
     // SAFETY: with this flag a new mapping replaces nothing that exists.
     let found = checked(unsafe { syscall(libc::SYS_mmap, [place, len, protection, flags, usize::MAX, 0]) })?;
     if found == place {
+        calls::report_own(What::OwnMap { address: place as u64, len: len as u64 });
         return Ok(());
     }
     // Kernels before 4.17 take the place for a hint.

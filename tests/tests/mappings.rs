@@ -216,6 +216,30 @@ fn what_an_allocator_maps_under_its_own_lock_has_the_stack_of_who_allocates() ->
 }
 
 #[test]
+fn what_the_c_library_maps_for_itself_has_its_name_and_the_stack_of_who_made_it_do_so() -> Result<()> {
+    let run = Run::of("libc_mappings.c")?;
+    let through = |stack: Option<BacktraceId>, name: &str| {
+        stack.is_some_and(|stack| functions_of(&run.profile, stack).any(|function| function == name))
+    };
+    let made_in = |name: &str| -> Vec<_> {
+        let own = run.profile.maps().filter(|map| map.name == "[anon:glibc]");
+        own.filter(|map| through(map.call.and_then(|call| call.backtrace), name)).collect()
+    };
+    let blocks = made_in("large_block");
+    assert_eq!(blocks.len(), 3);
+    assert!(blocks.iter().all(|block| block.size >= 1 << 20 && block.peak_rss >= 1 << 20));
+    let given_back = |map: &&Map<'_>| through(map.unmapped_by.and_then(|call| call.backtrace), "gives_back");
+    assert_eq!(blocks.iter().filter(given_back).count(), 1);
+    assert_eq!(
+        blocks.iter().filter(|block| block.regions().any(|region| region.size >= 16 << 20)).count(),
+        1
+    );
+    assert!(!made_in("starts_a_thread").is_empty(), "a stack");
+    assert!(!made_in("in_an_arena").is_empty(), "an arena");
+    Ok(())
+}
+
+#[test]
 fn maps_are_not_recorded_where_they_are_not_wanted() -> Result<()> {
     let folder = tempdir()?;
     let program = compile("mappings.c", folder.path())?;

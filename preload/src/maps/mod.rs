@@ -24,6 +24,7 @@ mod steps;
 mod tests;
 mod text;
 mod watch;
+pub(crate) mod within;
 
 pub(crate) use book::Sink;
 pub(crate) use text::{Mapping, for_each_line, parse};

@@ -16,6 +16,10 @@ use crate::sys;
 /// Whether maps are recorded at all.
 static GATHERS: AtomicBool = AtomicBool::new(true);
 
+pub(crate) fn gathers() -> bool {
+    GATHERS.load(Ordering::Relaxed)
+}
+
 /// Has maps recorded, or not.
 pub(crate) fn gather(wanted: bool) {
     GATHERS.store(wanted, Ordering::Relaxed);
@@ -86,7 +90,7 @@ const COUNTED_MAX: u64 = 1 << 30;
 ///
 /// While recording is stopped, too: where the program's maps lie has to be known when it goes on.
 pub(super) fn begin(taken: Option<(u64, u64)>) -> Option<Begun> {
-    if !GATHERS.load(Ordering::Relaxed) {
+    if !gathers() {
         return None;
     }
     let inside = capture::enter_aside(Mode::Stopped)?;
