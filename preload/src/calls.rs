@@ -10,7 +10,8 @@ mod queue;
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 
-use crate::stacks::StackId;
+use bytehound_format::v2::batch::Node;
+
 use crate::{clock, lifecycle, signal};
 use queue::Queue;
 
@@ -48,7 +49,7 @@ pub(crate) fn report(call: &Call) {
 /// of before it is given back, and after it was mapped.
 pub(crate) fn report_own(what: What) {
     let (before, after) = (clock::before(), clock::after());
-    let call = Call { before, after, thread: 0, stack: StackId::NONE, what };
+    let call = Call { before, after, thread: 0, stack: Node::NONE, what };
     QUEUE.push(call.to_words());
 }
 
@@ -73,9 +74,9 @@ pub(crate) fn take() -> Option<Call> {
     core::iter::from_fn(|| QUEUE.pop(clock::nanoseconds())).find_map(|words| Call::from_words(&words))
 }
 
-/// Calls that found no room since this was asked last.
-pub(crate) fn take_lost() -> u64 {
-    LOST.swap(0, Ordering::Relaxed)
+/// Calls that found no room.
+pub(crate) fn lost() -> u64 {
+    LOST.load(Ordering::Relaxed)
 }
 
 /// The pages that the queue has for itself: from, to.

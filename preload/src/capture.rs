@@ -6,16 +6,14 @@
 
 use core::ffi::c_void;
 use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
-use core::time::Duration;
+
+use bytehound_format::v2::batch::{Birth, Event, Flags, Node};
 
 use crate::arch::{self, HookFrame, ThreadLocal};
 use crate::calls::{self, Call, What};
 use crate::clock::{self, Tick};
-use crate::record::{self, Birth, Flags};
-use crate::ring::Pushed;
-use crate::stacks::StackId;
 use crate::thread::{self, Thread};
-use crate::{hooks, lifecycle, real, signal, sys, thread_end};
+use crate::{hooks, lifecycle, real, sys, thread_end};
 
 /// What the library does with what it sees. The order matters: hooks compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,7 +64,7 @@ pub(crate) fn silence() {
 /// Moves the mode into a page that the kernel zeroes in forked children, which makes those silent.
 pub(crate) fn open(mode: Mode) {
     let Ok(page) = sys::map_words(512) else { return };
-    let _ = sys::wipe_on_fork(page);
+    sys::wipe_on_fork(page);
     let Some(word) = page.first() else { return };
     // SAFETY: half of a 64-bit atomic is a 32-bit atomic's memory; nobody uses the other half.
     let word: &'static AtomicU32 = unsafe { &*word.as_ptr().cast::<AtomicU32>() };
@@ -128,7 +126,9 @@ fn attach(local: &'static ThreadLocal, record: usize) -> Option<(&'static Thread
         thread_end::watch();
     }
     thread.begin();
-    push(thread, record::thread(clock::before(), sys::thread_id()));
+    let (tick, event) = (clock::before(), Event::Thread { id: sys::thread_id() });
+    // SAFETY: the record was just taken, and `busy` keeps signal handlers out.
+    unsafe { thread.push(tick, |state, room| state.put(room, tick.0, &event)) };
     thread.end();
     lifecycle::ensure_writer();
     Some((thread, borrowed))
@@ -160,15 +160,14 @@ pub(crate) struct Made {
     /// Bytes that may be used of it.
     pub(crate) usable: usize,
     pub(crate) flags: Flags,
+    pub(crate) zeroed: bool,
 }
 
 /// What the allocator behind the hooks has made.
 #[inline(always)]
 fn made(block: *const c_void, size: usize, zeroed: bool) -> Made {
-    let usable = hooks::usable_size(block);
-    // SAFETY: the real function just returned the block.
-    let chunk_flags = unsafe { real::chunk_flags(block) };
-    Made { size, usable, flags: Flags::new(chunk_flags, zeroed) }
+    let (usable, flags) = real::describe(block, hooks::usable_size);
+    Made { size, usable, flags, zeroed }
 }
 
 impl Drop for Inside {
@@ -205,11 +204,11 @@ impl Drop for Aside {
 impl Aside {
     /// The stack of the hook's caller. What the thread walks stacks with may be in use by the hook outside, or by
     /// what a signal interrupted: a spare record has it, too.
-    pub(crate) fn stack(&self, frame: &HookFrame) -> StackId {
+    pub(crate) fn stack(&self, frame: &HookFrame) -> Node {
         if let Some(inside) = &self.0 {
             return inside.stack(frame);
         }
-        let Some(spare) = thread::take() else { return StackId::UNKNOWN };
+        let Some(spare) = thread::take() else { return Node::UNKNOWN };
         // SAFETY: the record was taken for this call alone.
         let stack = unsafe { spare.stack(frame) };
         spare.give_up();
@@ -228,20 +227,22 @@ impl Inside {
     #[inline(always)]
     pub(crate) fn made(&self, frame: &HookFrame, block: *const c_void, made: Made) {
         let birth = self.birth(frame, block, made);
-        push(self.thread, record::alloc(clock::after(), birth));
+        let tick = clock::after();
+        // SAFETY: as in `stack`.
+        unsafe { self.thread.push(tick, |state, room| state.put_alloc(room, tick.0, &birth, made.zeroed)) };
     }
 
     /// A block is about to die. `block` is not null.
     #[inline(always)]
     pub(crate) fn dies(&self, frame: &HookFrame, block: *const c_void) {
         let stack = self.stack_of_death(frame);
-        push(self.thread, record::free(clock::before(), block.addr() as u64, stack));
+        self.free(clock::before(), block, stack);
     }
 
     /// A block died at `died`, by a call that could not be noted before it had come back.
     pub(crate) fn has_died(&self, frame: &HookFrame, block: *const c_void, died: Tick) {
         let stack = self.stack_of_death(frame);
-        push(self.thread, record::free(died, block.addr() as u64, stack));
+        self.free(died, block, stack);
     }
 
     /// A block was reallocated: it left `old` at `left` and has become `new`. Neither is null.
@@ -254,10 +255,14 @@ impl Inside {
     #[inline(always)]
     pub(crate) fn remade(&self, frame: &HookFrame, old: usize, left: Tick, new: *const c_void, made: Made) {
         let birth = self.birth(frame, new, made);
-        if old != new.addr() {
-            push(self.thread, record::leave(left, old as u64));
+        let old = old as u64;
+        if old != birth.pointer {
+            // SAFETY: as in `stack`.
+            unsafe { self.thread.push(left, |state, room| state.put_leave(room, left.0, old)) };
         }
-        push(self.thread, record::realloc(clock::after(), old as u64, birth));
+        let tick = clock::after();
+        // SAFETY: as in `stack`.
+        unsafe { self.thread.push(tick, |state, room| state.put_realloc(room, tick.0, old, &birth)) };
     }
 
     /// The allocator was given another parameter.
@@ -267,69 +272,37 @@ impl Inside {
         calls::report(&Call { before: after, after, thread: sys::thread_id(), stack, what });
     }
 
+    /// What the program itself has to say.
     #[cfg_attr(test, expect(dead_code, reason = "called by programs"))]
-    pub(crate) fn marker(&self, value: u32) {
-        push(self.thread, record::marker(clock::before(), value));
+    pub(crate) fn note(&self, event: &Event) {
+        let tick = clock::before();
+        // SAFETY: as in `stack`.
+        unsafe { self.thread.push(tick, |state, room| state.put(room, tick.0, event)) };
     }
 
-    #[cfg_attr(test, expect(dead_code, reason = "called by programs"))]
-    pub(crate) fn override_time(&self, microseconds: u64) {
-        push(self.thread, record::override_time(clock::before(), microseconds));
+    #[inline(always)]
+    fn free(&self, tick: Tick, block: *const c_void, stack: Node) {
+        let pointer = block.addr() as u64;
+        // SAFETY: as in `stack`.
+        unsafe { self.thread.push(tick, |state, room| state.put_free(room, tick.0, pointer, stack)) };
     }
 
     #[inline(always)]
     fn birth(&self, frame: &HookFrame, block: *const c_void, made: Made) -> Birth {
-        Birth {
-            pointer: block.addr() as u64,
-            size: made.size as u64,
-            stack: self.stack(frame),
-            extra: u32::try_from(made.usable.saturating_sub(made.size)).unwrap_or(u32::MAX),
-            flags: made.flags,
-        }
+        let Made { size, usable, flags, .. } = made;
+        let stack = self.stack(frame);
+        Birth { pointer: block.addr() as u64, size: size as u64, usable: usable as u64, stack, flags }
     }
 
     #[inline(always)]
-    fn stack(&self, frame: &HookFrame) -> StackId {
+    fn stack(&self, frame: &HookFrame) -> Node {
         // SAFETY: `Inside` is only made for the owner, and `busy` keeps signal handlers out.
         unsafe { self.thread.stack(frame) }
     }
 
     #[inline(always)]
-    fn stack_of_death(&self, frame: &HookFrame) -> StackId {
+    fn stack_of_death(&self, frame: &HookFrame) -> Node {
         let wanted = is(Mode::Recording) && lifecycle::grabs_backtraces_on_free();
-        if wanted { self.stack(frame) } else { StackId::NONE }
+        if wanted { self.stack(frame) } else { Node::NONE }
     }
-}
-
-#[inline(always)]
-fn push<const N: usize>(thread: &Thread, record: [u64; N]) {
-    match thread.ring.push(record) {
-        Pushed::Quietly => {}
-        Pushed::WakeWriter => signal::wake_writer(),
-        Pushed::Full => push_when_drained(thread, record),
-    }
-}
-
-/// How long a thread waits for room before it gives an event up.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// How long it sleeps before it looks again by itself.
-const STEP: Duration = Duration::from_millis(20);
-
-#[cold]
-fn push_when_drained<const N: usize>(thread: &Thread, record: [u64; N]) {
-    let start = clock::nanoseconds();
-    while lifecycle::writer_runs_here() {
-        thread.ask_for_room(record::tick(record.first().copied().unwrap_or(0)));
-        signal::wake_writer();
-        if thread.ring.push(record) != Pushed::Full {
-            thread.got_room();
-            return;
-        }
-        if u128::from(clock::nanoseconds().saturating_sub(start)) > PATIENCE.as_nanos() {
-            break;
-        }
-        thread.wait_for_room(STEP);
-    }
-    thread.got_room();
-    thread.lose_event();
 }

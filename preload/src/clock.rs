@@ -5,11 +5,9 @@
 
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use crate::{arch, sys};
+pub(crate) use bytehound_rings::Tick;
 
-/// A moment, in ticks of the capture's clock.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Tick(pub(crate) u64);
+use crate::{arch, sys};
 
 /// Whether ticks are those of the processor's counter; else they are nanoseconds of the monotonic clock.
 static COUNTS_CYCLES: AtomicBool = AtomicBool::new(false);
@@ -20,6 +18,11 @@ pub(crate) fn choose() {
     let source = c"/sys/devices/system/clocksource/clocksource0/current_clocksource";
     let trusted = sys::read_file(source, &mut buffer).is_ok_and(|name| name.trim_ascii() == b"tsc");
     COUNTS_CYCLES.store(trusted && arch::counter_is_invariant(), Ordering::Relaxed);
+}
+
+/// Nanoseconds a tick, times 2³²; 0 if it has to be measured.
+pub(crate) fn known_rate() -> u64 {
+    if COUNTS_CYCLES.load(Ordering::Relaxed) { 0 } else { 1 << 32 }
 }
 
 /// The tick at which a block dies: taken before the program's allocator can reuse it.

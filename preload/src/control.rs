@@ -4,6 +4,8 @@
 
 use core::time::Duration;
 
+use bytehound_format::v2::batch::Event;
+
 use crate::capture::{Mode, enter};
 use crate::lifecycle;
 
@@ -32,7 +34,7 @@ pub(crate) extern "C" fn memory_profiler_sync() {
 #[unsafe(no_mangle)]
 pub(crate) extern "C" fn memory_profiler_set_marker(value: u32) {
     if let Some(inside) = enter(Mode::Stopped) {
-        inside.marker(value);
+        inside.note(&Event::Marker { value });
     }
 }
 
@@ -40,6 +42,6 @@ pub(crate) extern "C" fn memory_profiler_set_marker(value: u32) {
 #[unsafe(no_mangle)]
 pub(crate) extern "C" fn memory_profiler_override_next_timestamp(microseconds: u64) {
     if let Some(inside) = enter(Mode::Stopped) {
-        inside.override_time(microseconds);
+        inside.note(&Event::OverrideTime { microseconds });
     }
 }

@@ -398,6 +398,7 @@ mod on {
     }
 
     pub(super) fn _exit(status: c_int, _frame: &HookFrame, call: impl Fn() -> Option<()>) {
+        lifecycle::note_status(status);
         lifecycle::finish();
         call();
         sys::exit_process(status);

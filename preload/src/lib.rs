@@ -5,8 +5,8 @@
 //! |---|---|
 //! | `hooks`, `real`, `control` | the table of hooks, the functions behind them, the functions that programs may call |
 //! | `allocators`, `detour` | allocators that the program brings along, and how we get before their functions |
-//! | `capture`, `thread`, `thread_end`, `record`, `ring`, `calls` | coming in, stamping an event, and handing it to the writer |
-//! | `unwind`, `stacks`, `published`, `unload` | walking a stack, and numbering the distinct ones |
+//! | `capture`, `thread`, `thread_end`, `region`, `calls` | coming in, stamping an event, and handing it to the writer |
+//! | `unwind`, `published`, `unload` | walking a stack |
 //! | `writer` | all rings to one order, and that to the file |
 //! | `streaming` | the file to clients, while it grows |
 //! | `lifecycle`, `exec`, `sandbox`, `signal`, `settings`, `placeholders`, `environment`, `log` | the process from its first call to its end |
@@ -34,12 +34,10 @@ mod memory;
 mod placeholders;
 mod published;
 mod real;
-mod record;
-mod ring;
+mod region;
 mod sandbox;
 mod settings;
 mod signal;
-mod stacks;
 mod streaming;
 mod sys;
 mod thread;

@@ -6,16 +6,18 @@
 #![expect(unsafe_code, reason = "registers callbacks with the C library and starts the writer")]
 
 use core::ffi::{c_int, c_void};
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 use core::time::Duration;
 use std::sync::OnceLock;
+
+use bytehound_format::EndCause;
 
 use crate::capture::{self, Mode};
 use crate::clock::{self, Pair};
 use crate::log::{self, Level};
 use crate::settings::{self, Settings};
 use crate::writer::{self, FlushRequest};
-use crate::{allocators, exec, hooks, maps, real, sandbox, signal, sys, thread_end, unwind};
+use crate::{allocators, exec, hooks, maps, real, region, sandbox, signal, sys, thread_end, unwind};
 
 /// What is known from the start on.
 pub(crate) struct Start {
@@ -99,7 +101,7 @@ pub(crate) fn initialise() {
         let process = sys::process_id().unwrap_or(0);
         let executed = settings.executed_by(process);
         let start = Start { settings, warnings, executed, moment: Pair::now(), process };
-        if START.set(start).is_ok() {
+        if START.set(start).is_ok() && region::make().is_some() {
             capture::open(mode);
         }
     });
@@ -285,6 +287,19 @@ impl Deadline {
     fn is_over(&self) -> bool {
         clock::nanoseconds() >= self.0
     }
+}
+
+/// The exit status of the process, as far as it is known.
+static STATUS: AtomicI32 = AtomicI32::new(0);
+
+/// Takes note of the status that the process exits with.
+pub(crate) fn note_status(status: c_int) {
+    STATUS.store(status, Ordering::Relaxed);
+}
+
+/// Why the capture ends.
+pub(crate) fn end_cause() -> EndCause {
+    EndCause::Exit { status: STATUS.load(Ordering::Relaxed) }
 }
 
 /// Whether the writer should write the rest and end.

@@ -4,6 +4,8 @@
 use core::ffi::{CStr, c_void};
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use bytehound_format::v2::batch::Flags;
+
 use crate::arch;
 
 /// The address of a function, once it was looked up: it comes first, for entries in assembly.
@@ -105,15 +107,13 @@ fn module(address: usize) -> Option<usize> {
     found.then(|| info.dli_fbase.addr())
 }
 
-/// What the allocator notes in the word before a block; 0 for allocators that do not.
-///
-/// # Safety
-/// `block` is a live block of the program's allocator.
+/// Bytes that the program may use of a live block of its allocator, and what else the allocator says of it.
+/// `usable` asks the allocator.
 #[inline(always)]
-pub(crate) unsafe fn chunk_flags(block: *const c_void) -> u64 {
+pub(crate) fn describe(block: *const c_void, usable: impl FnOnce(*const c_void) -> usize) -> (usize, Flags) {
     if !IS_GNU.load(Ordering::Relaxed) {
-        return 0;
+        return (usable(block), Flags::default());
     }
     // SAFETY: the block is live and, as was just asked, the GNU allocator's.
-    unsafe { arch::chunk_word(block) & arch::CHUNK_FLAGS }
+    unsafe { arch::describe_chunk(block) }
 }

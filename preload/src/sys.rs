@@ -81,13 +81,30 @@ pub(crate) unsafe fn unmap(address: usize, len: usize) {
 }
 
 /// Makes the kernel zero these pages in the child of a fork.
-pub(crate) fn wipe_on_fork(memory: &[AtomicU64]) -> Result<()> {
-    let advice = libc::MADV_WIPEONFORK as usize;
-    // SAFETY: the advice changes what a forked child sees, not this process.
-    checked(unsafe {
-        syscall(libc::SYS_madvise, [memory.as_ptr().addr(), size_of_val(memory), advice, 0, 0, 0])
-    })
-    .map(drop)
+pub(crate) fn wipe_on_fork<T>(memory: &[T]) {
+    advise(memory, libc::MADV_WIPEONFORK);
+}
+
+/// Keeps large pages out of memory that is used here and there.
+pub(crate) fn keep_pages_small<T>(memory: &[T]) {
+    advise(memory, libc::MADV_NOHUGEPAGE);
+}
+
+fn advise<T>(memory: &[T], advice: i32) {
+    // SAFETY: these pieces of advice change neither contents nor protection in this process.
+    unsafe {
+        let (start, len) = (memory.as_ptr().addr(), size_of_val(memory));
+        syscall(libc::SYS_madvise, [start, len, advice as usize, 0, 0, 0])
+    };
+}
+
+/// How much address space the process may use at most; none for any amount.
+pub(crate) fn address_space_limit() -> Option<u64> {
+    let mut limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
+    let resource = libc::RLIMIT_AS as usize;
+    // SAFETY: the kernel writes into `limit` only.
+    unsafe { syscall(libc::SYS_prlimit64, [0, resource, 0, (&raw mut limit).addr(), 0, 0]) };
+    (limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur)
 }
 
 pub(crate) enum Open {
@@ -368,6 +385,32 @@ pub(crate) fn write_at(descriptor: Descriptor, bytes: &[u8], place: u64) -> Resu
     let arguments = [descriptor.0 as usize, bytes.as_ptr().addr(), bytes.len(), place as usize, 0, 0];
     // SAFETY: the kernel reads from `bytes` only; what the file means is the caller's business.
     retry(|| unsafe { syscall(libc::SYS_pwrite64, arguments) })
+}
+
+/// As [`write_all`], of at most eight parts, one after another.
+pub(crate) fn write_parts(descriptor: Descriptor, parts: &[&[u8]]) -> Result<()> {
+    let mut written = 0;
+    let len: usize = parts.iter().map(|part| part.len()).sum();
+    while written < len {
+        let mut skip = written;
+        let mut vectors = [libc::iovec { iov_base: core::ptr::null_mut(), iov_len: 0 }; 8];
+        for (vector, part) in vectors.iter_mut().zip(parts) {
+            let rest = part.get(skip.min(part.len())..).unwrap_or_default();
+            skip = skip.saturating_sub(part.len());
+            *vector = libc::iovec { iov_base: rest.as_ptr().cast_mut().cast(), iov_len: rest.len() };
+        }
+        written += match retry(|| {
+            // SAFETY: the kernel reads from the parts only.
+            unsafe {
+                let memory = vectors.as_ptr().addr();
+                syscall(libc::SYS_writev, [descriptor.0 as usize, memory, parts.len().min(8), 0, 0, 0])
+            }
+        })? {
+            0 => return Err(Errno(libc::EIO)),
+            more => more,
+        };
+    }
+    Ok(())
 }
 
 pub(crate) fn read_link<'a>(path: &CStr, buffer: &'a mut [u8]) -> Result<&'a [u8]> {

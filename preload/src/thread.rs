@@ -1,190 +1,135 @@
-//! The threads of the program: each has a record with its ring, its unwinder and its part of the stack table.
-//!
-//! Records are made at a thread's first event, stay in one list for good, and are taken over by later threads
-//! when theirs ends: the ring itself says which thread it speaks for.
-#![expect(unsafe_code, reason = "records are shared memory with one owner")]
+//! What one thread of the program has inside the library: a record in the region, and beside it, in memory that is
+//! this process's own, what it needs to walk its stacks.
+#![expect(unsafe_code, reason = "memory with one owner")]
 
 use core::cell::UnsafeCell;
-use core::ptr::null_mut;
-use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering, compiler_fence, fence};
+use core::sync::atomic::Ordering;
 use core::time::Duration;
 
-use crate::clock::Tick;
-use crate::ring::Ring;
-use crate::stacks::{Interner, StackId};
-use crate::unwind::Unwinder;
-use crate::{arch, sys};
+use bytehound_format::v2::batch::{Node, Room, State};
+use bytehound_rings::{Pushed, Recent, Region, Tick};
 
-/// One thread's record.
-#[repr(C)]
+use crate::unwind::Unwinder;
+use crate::{arch, clock, lifecycle, region, signal, sys};
+
+/// A thread's side of the library.
 pub(crate) struct Thread {
-    /// Odd while the owner is inside a hook.
-    sequence: AtomicU32,
-    owned: AtomicU32,
-    /// 1 while the owner waits for room in the ring.
-    wants_room: AtomicU32,
-    /// The stamp of the event that the owner wants room for; 0 for none.
-    waiting: AtomicU64,
-    /// Events that found no room.
-    lost: AtomicU64,
-    next: AtomicPtr<Self>,
+    region: &'static Region,
+    record: &'static bytehound_rings::Thread,
     own: UnsafeCell<Own>,
-    pub(crate) ring: Ring,
 }
 
 /// What only the owner touches.
 struct Own {
     unwinder: Unwinder,
-    interner: Interner,
+    recent: Recent,
 }
 
-// SAFETY: `own` is only reached through `Thread::stack`, which only the owner of the record may call.
+// SAFETY: `own` is only reached through `Thread::stack`, which only the owner may call.
 unsafe impl Sync for Thread {}
 
-static FIRST: AtomicPtr<Thread> = AtomicPtr::new(null_mut());
-
-/// All records, the newest first.
-pub(crate) fn all() -> impl Iterator<Item = &'static Thread> {
-    from(record(FIRST.load(Ordering::Acquire)))
-}
-
-/// A record, and all older ones.
-pub(crate) fn from(thread: Option<&'static Thread>) -> impl Iterator<Item = &'static Thread> {
-    core::iter::successors(thread, |thread| record(thread.next.load(Ordering::Acquire)))
-}
-
-fn record(pointer: *mut Thread) -> Option<&'static Thread> {
-    // SAFETY: only whole records get into the list, and they stay for good.
-    unsafe { pointer.as_ref() }
-}
-
-/// Takes over a record without an owner, or makes one. None if there is no memory.
-///
-/// The fence makes the record visible before the owner's first time stamp is taken.
+/// Takes over what no thread owns, or makes it. None if there is no memory.
 pub(crate) fn take() -> Option<&'static Thread> {
-    let free = all().find(|thread| {
-        let owned = &thread.owned;
-        owned.load(Ordering::Relaxed) == 0
-            && owned.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_ok()
-    });
-    let thread = free.or_else(make);
-    fence(Ordering::SeqCst);
+    let region = region::get()?;
+    let record = bytehound_rings::Thread::take(region);
+    let thread = record.and_then(|record| of(region, record));
+    if thread.is_none() {
+        region.lose_event();
+    }
     thread
 }
 
-fn make() -> Option<&'static Thread> {
-    let thread: *mut Thread = sys::map(size_of::<Thread>()).ok()?.as_mut_ptr().cast();
-    // SAFETY: the mapping is page-aligned, zeroed and ours; zero is a valid value of every other field.
-    let thread = unsafe {
-        Unwinder::prepare(&raw mut (*(*thread).own.get()).unwinder);
-        &*thread
+/// The record's companion: made when it is taken first.
+fn of(region: &'static Region, record: &'static bytehound_rings::Thread) -> Option<&'static Thread> {
+    let known = record.companion().load(Ordering::Relaxed) as usize;
+    if known != 0 {
+        // SAFETY: only `make` sets the companion, and what it makes stays for good.
+        return Some(unsafe { &*core::ptr::with_exposed_provenance(known) });
+    }
+    let Some(thread) = make(region, record) else {
+        record.give_up();
+        return None;
     };
-    thread.owned.store(1, Ordering::Relaxed);
-    let mut first = FIRST.load(Ordering::Relaxed);
-    loop {
-        thread.next.store(first, Ordering::Relaxed);
-        let pointer = core::ptr::from_ref(thread).cast_mut();
-        // Release: whoever finds the record finds it whole.
-        match FIRST.compare_exchange_weak(first, pointer, Ordering::Release, Ordering::Relaxed) {
-            Ok(_) => return Some(thread),
-            Err(current) => first = current,
-        }
+    record.companion().store(core::ptr::from_ref(thread).expose_provenance() as u64, Ordering::Relaxed);
+    Some(thread)
+}
+
+fn make(region: &'static Region, record: &'static bytehound_rings::Thread) -> Option<&'static Thread> {
+    let thread: *mut Thread = sys::map(size_of::<Thread>()).ok()?.as_mut_ptr().cast();
+    // SAFETY: the mapping is page-aligned, zeroed and ours; zero is a valid value of every field that is not written.
+    unsafe {
+        (&raw mut (*thread).region).write(region);
+        (&raw mut (*thread).record).write(record);
+        Unwinder::prepare(&raw mut (*(*thread).own.get()).unwinder);
+        Some(&*thread)
     }
 }
 
-impl Thread {
-    /// Gives the record up: another thread may take it.
-    pub(crate) fn give_up(&self) {
-        self.owned.store(0, Ordering::Release);
-    }
+/// How long a thread waits for room before it gives an event up.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long it sleeps before it looks again by itself.
+const STEP: Duration = Duration::from_millis(20);
 
+impl Thread {
     /// Tells the writer that time stamps may be taken from here on. Only the owner may.
     #[inline(always)]
     pub(crate) fn begin(&self) {
-        self.sequence.store(self.sequence.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
-        compiler_fence(Ordering::SeqCst);
+        self.record.begin();
     }
 
     /// Tells the writer that all events of this hook are in the ring. Only the owner may.
     #[inline(always)]
     pub(crate) fn end(&self) {
-        // Release: whoever sees the even number sees the events.
-        self.sequence.store(self.sequence.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
+        self.record.end();
     }
 
-    /// Odd while the owner is inside a hook; another number for every hook.
-    pub(crate) fn sequence(&self) -> u32 {
-        self.sequence.load(Ordering::Acquire)
+    /// Gives it all up: another thread may take it.
+    pub(crate) fn give_up(&self) {
+        self.record.give_up();
     }
 
-    /// Announces that the owner is going to wait for room for an event. It should look for room once more
-    /// before it does.
-    pub(crate) fn ask_for_room(&self, event: Tick) {
-        self.waiting.store(event.0, Ordering::Relaxed);
-        self.wants_room.store(1, Ordering::Relaxed);
-        // Either the writer sees the wish when it has made room, or the owner sees the room.
-        fence(Ordering::SeqCst);
-    }
-
-    /// The owner's event is in the ring, or given up.
-    pub(crate) fn got_room(&self) {
-        self.wants_room.store(0, Ordering::Relaxed);
-        // Release: whoever sees this sees the event.
-        self.waiting.store(0, Ordering::Release);
-    }
-
-    /// The stamp of the event that the owner waits with.
-    pub(crate) fn waits_with(&self) -> Option<Tick> {
-        Some(Tick(self.waiting.load(Ordering::Acquire))).filter(|&tick| tick != Tick(0))
-    }
-
-    /// Waits until the writer has made room, at most for `timeout`.
-    pub(crate) fn wait_for_room(&self, timeout: Duration) {
-        sys::futex_wait(&self.wants_room, 1, timeout);
-    }
-
-    /// Wakes the owner if it waits and there is room for a while. The writer's part.
-    pub(crate) fn offer_room(&self) {
-        fence(Ordering::SeqCst);
-        if self.wants_room.load(Ordering::Relaxed) != 0 && self.ring.is_half_empty() {
-            self.wants_room.store(0, Ordering::Relaxed);
-            sys::futex_wake(&self.wants_room);
+    /// Adds an event that was stamped with `tick` and that `encode` puts in; waits for room if there is none.
+    ///
+    /// # Safety
+    /// Only the owner may call this, and not from within `encode`.
+    #[inline(always)]
+    pub(crate) unsafe fn push(&self, tick: Tick, encode: impl Fn(&mut State, &mut Room) -> usize) {
+        // SAFETY: as the caller vouches.
+        match unsafe { self.record.ring.push(&encode) } {
+            Pushed::Quietly => {}
+            Pushed::WakeWriter => signal::wake_writer(),
+            Pushed::Full => self.push_when_drained(tick, &encode),
         }
     }
 
-    pub(crate) fn lose_event(&self) {
-        self.lost.fetch_add(1, Ordering::Relaxed);
+    #[cold]
+    fn push_when_drained(&self, tick: Tick, encode: &dyn Fn(&mut State, &mut Room) -> usize) {
+        let start = clock::nanoseconds();
+        while lifecycle::writer_runs_here() {
+            self.record.ask_for_room(tick);
+            signal::wake_writer();
+            // SAFETY: `push`, which alone calls this, is called by the owner.
+            if unsafe { self.record.ring.push(encode) } != Pushed::Full {
+                self.record.got_room();
+                return;
+            }
+            if u128::from(clock::nanoseconds().saturating_sub(start)) > PATIENCE.as_nanos() {
+                break;
+            }
+            sys::futex_wait(self.record.room_wanted(), 1, STEP);
+        }
+        self.record.got_room();
+        self.record.lose_event();
     }
 
-    /// Events that found no room since this was asked last.
-    pub(crate) fn take_lost(&self) -> u64 {
-        self.lost.swap(0, Ordering::Relaxed)
-    }
-
-    /// The stack of a hook's caller.
+    /// The stack of a hook's caller, with the hook itself innermost.
     ///
     /// # Safety
     /// Only the owner may call this, and not while it is in it already (in a signal handler).
-    #[inline(always)]
-    pub(crate) unsafe fn stack(&self, frame: &arch::HookFrame) -> StackId {
+    #[inline(never)]
+    pub(crate) unsafe fn stack(&self, frame: &arch::HookFrame) -> Node {
         // SAFETY: by this function's contract nobody else has a reference.
-        let own = unsafe { &mut *self.own.get() };
-        let trace = own.unwinder.trace(frame);
-        own.interner.intern(trace.hash, trace.generation, trace.addresses())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_record_that_was_given_up_is_taken_again_and_one_in_use_is_not() {
-        let one = take().unwrap();
-        let two = take().unwrap();
-        assert!(!core::ptr::eq(one, two));
-        one.give_up();
-        assert!(core::ptr::eq(take().unwrap(), one));
-        assert!(all().any(|thread| core::ptr::eq(thread, two)));
+        let Own { unwinder, recent } = unsafe { &mut *self.own.get() };
+        unwinder.trace(frame, |caller, address| recent.child(self.region, caller, address))
     }
 }

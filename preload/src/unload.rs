@@ -5,7 +5,7 @@ use core::ffi::{c_int, c_void};
 use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
 
-use crate::{lifecycle, stacks, unwind};
+use crate::{lifecycle, region, unwind};
 
 /// How long unloading waits at most for the stacks of before to be written.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -27,7 +27,7 @@ pub(crate) fn around(library: *const c_void, unload: impl FnOnce() -> c_int) -> 
 
 /// Has the writer define all stacks so far, and read the map for them, if it has not.
 fn write_new_stacks() {
-    let now = stacks::count();
+    let now = region::get().map_or(0, |region| region.stacks().next().0);
     if now != WRITTEN.load(Ordering::Relaxed) && lifecycle::sync(PATIENCE) {
         WRITTEN.store(now, Ordering::Relaxed);
     }

@@ -64,8 +64,9 @@ pub struct Drain<'a> {
     next_node: Node,
     /// Nodes before `next_node` that were not whole yet.
     holes: Vec<Node>,
-    /// Bytes taken since the last round that took everything.
+    /// Bytes taken since the last round that took everything, and in the last one.
     unmarked: u64,
+    taken: u64,
 }
 
 impl<'a> Drain<'a> {
@@ -80,6 +81,7 @@ impl<'a> Drain<'a> {
             next_node,
             holes: Vec::new(),
             unmarked: 0,
+            taken: 0,
         }
     }
 
@@ -93,24 +95,37 @@ impl<'a> Drain<'a> {
         self.unmarked
     }
 
+    /// Bytes that were taken in the last round.
+    pub fn taken(&self) -> u64 {
+        self.taken
+    }
+
     /// Takes what is there at `now` and gives it to `sink`; unless it took only full rings, says what is complete.
     ///
     /// What was taken is given back to the producers by [`Drain::commit`].
-    pub fn round<S: Sink>(&mut self, now: Tick, extent: Extent, sink: &mut S) -> Result<(), S::Error> {
+    pub fn round<S: Sink>(
+        &mut self,
+        now: Tick,
+        extent: Extent,
+        sink: &mut S,
+    ) -> Result<Option<Round>, S::Error> {
         let round = self.look(now, extent);
         // After the rings were cut, so that the nodes of all events are among them.
         self.give_stacks(sink)?;
+        self.taken = 0;
         for feed in &self.feeds {
             if let Some((state, bytes)) = feed.taken() {
-                self.unmarked += bytes.iter().map(|part| part.len() as u64).sum::<u64>();
+                self.taken += bytes.iter().map(|part| part.len() as u64).sum::<u64>();
                 sink.batch(feed.thread.number(), state, bytes)?;
             }
         }
+        self.unmarked += self.taken;
         if extent == Extent::Full {
-            return Ok(());
+            return Ok(None);
         }
         self.unmarked = 0;
-        sink.complete(&round)
+        sink.complete(&round)?;
+        Ok(Some(round))
     }
 
     /// Notes that the file holds what was taken, and gives it back to the producers.

@@ -4,11 +4,12 @@
 use core::ffi::{CStr, c_int, c_void};
 use core::sync::atomic::Ordering;
 
+use bytehound_format::v2::batch::Flags;
+
 use super::action::{Action, argument};
 use crate::arch::{self, Call, GO_ON, LEAVING, detoured_entry};
 use crate::capture::{self, Inside, Made, Mode, enter};
 use crate::clock::{self, Tick};
-use crate::record::Flags;
 
 /// A detoured function.
 #[derive(Debug)]
@@ -164,7 +165,8 @@ impl Subject {
         };
         let size = self.size(call, block);
         let usable = self.usable(block).unwrap_or(size);
-        Made { size, usable, flags: Flags::of_program(self.is_jemalloc, zeroed) }
+        let flags = if self.is_jemalloc { Flags::JEMALLOC } else { Flags::default() };
+        Made { size, usable, flags, zeroed }
     }
 
     fn size(&self, call: &Call, block: usize) -> usize {

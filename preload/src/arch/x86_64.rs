@@ -12,6 +12,8 @@ use core::arch::{asm, global_asm};
 use core::ffi::c_void;
 use core::sync::atomic::{AtomicU32, AtomicUsize};
 
+use bytehound_format::v2::batch::Flags;
+
 /// Name of this processor in a capture's header.
 pub(crate) const NAME: &str = "x86_64";
 
@@ -318,15 +320,18 @@ macro_rules! cfi {
 }
 pub(crate) use cfi;
 
-/// Bits that the GNU allocator keeps in the word before a block; none for another allocator's block.
-pub(crate) const CHUNK_FLAGS: u64 = 7;
-
-/// Reads the word before a block of the GNU allocator.
+/// What the GNU allocator says of a block: the bytes that may be used of it, and three flags.
 ///
 /// # Safety
-/// `block` came from that allocator and is not null.
+/// `block` is a live block of that allocator.
 #[inline(always)]
-pub(crate) unsafe fn chunk_word(block: *const c_void) -> u64 {
-    // SAFETY: the allocator keeps the size of every block in the word before it.
-    unsafe { block.cast::<u64>().sub(1).read() }
+pub(crate) unsafe fn describe_chunk(block: *const c_void) -> (usize, Flags) {
+    const IS_MAPPED: u64 = 2;
+    // SAFETY: the allocator keeps the length of every chunk in the word before the block.
+    let word = unsafe { block.cast::<u64>().sub(1).read() };
+    // A chunk begins two words before its block. One without a mapping of its own ends a word inside the next.
+    let used = if word & IS_MAPPED == 0 { 8 } else { 16 };
+    let flags = word & u64::from(Flags::GNU.0);
+    let len = word & !u64::from(Flags::GNU.0);
+    (len.wrapping_sub(used) as usize, Flags(flags as u8))
 }

@@ -1,8 +1,9 @@
 //! One rare call, and its record.
 
+use bytehound_format::v2::batch::Node;
+
 use super::queue::WORDS;
 use crate::clock::Tick;
-use crate::stacks::StackId;
 
 /// A call that has succeeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +14,7 @@ pub(crate) struct Call {
     pub(crate) after: Tick,
     /// Kernel id of the calling thread.
     pub(crate) thread: u32,
-    pub(crate) stack: StackId,
+    pub(crate) stack: Node,
     pub(crate) what: What,
 }
 
@@ -113,7 +114,7 @@ impl Call {
             _ => return None,
         };
         let (before, after) = (Tick(before), Tick(after));
-        Some(Self { before, after, thread: high(who), stack: StackId(who as u32), what })
+        Some(Self { before, after, thread: high(who), stack: Node(who as u32), what })
     }
 }
 
@@ -147,7 +148,7 @@ mod tests {
             What::OwnMap { address: 4, len: 5 },
             What::OwnUnmap { address: 6, len: 7 },
         ] {
-            let call = Call { before: Tick(8), after: Tick(9), thread: 77, stack: StackId(u32::MAX), what };
+            let call = Call { before: Tick(8), after: Tick(9), thread: 77, stack: Node(u32::MAX), what };
             assert_eq!(Call::from_words(&call.to_words()), Some(call));
         }
         assert_eq!(Call::from_words(&[0; WORDS]), None);

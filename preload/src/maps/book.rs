@@ -1,6 +1,7 @@
 //! The book of maps: calls are entered in their order, and become events at once.
 
 use bytehound_format::region_flags::SHARED;
+use bytehound_format::v2::batch::Node;
 use bytehound_format::{Event, RegionSource, RegionTargetedSource, Timestamp};
 
 use super::apportion::{Residency, Usage, proportion};
@@ -10,7 +11,6 @@ use super::regions::{Kind, MapId, Moment, Origin, Region, Regions};
 use super::steps::{Phase, Step, pages};
 use crate::calls::{Call, Request, What};
 use crate::clock::Tick;
-use crate::stacks::StackId;
 use crate::sys::Result;
 
 /// Takes events of the capture.
@@ -357,7 +357,7 @@ pub(super) fn tell_usage<S: Sink>(region: &Region, now: Moment, sink: &mut S) ->
 
 /// Who called; none if no stack was taken.
 fn source<S: Sink>(call: &Call, tick: Tick, sink: &S) -> Option<RegionSource> {
-    let is_known = call.stack != StackId::NONE;
+    let is_known = call.stack != Node::NONE;
     is_known.then(|| RegionSource {
         timestamp: sink.time(tick),
         backtrace: call.stack.0.into(),

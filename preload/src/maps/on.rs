@@ -6,11 +6,12 @@
 use core::ffi::{c_int, c_void};
 use core::sync::atomic::{AtomicBool, Ordering};
 
+use bytehound_format::v2::batch::Node;
+
 use crate::arch::HookFrame;
 use crate::calls::{self, Call, Flight, Request, What};
 use crate::capture::{self, Aside, Mode};
 use crate::clock::{self, Tick};
-use crate::stacks::StackId;
 use crate::sys;
 
 /// Whether maps are recorded at all.
@@ -109,7 +110,7 @@ impl Begun {
         }
         let after = clock::after();
         let recording = capture::is(Mode::Recording);
-        let stack = if recording { self.inside.stack(frame) } else { StackId::NONE };
+        let stack = if recording { self.inside.stack(frame) } else { Node::NONE };
         calls::report(&Call { before: self.before, after, thread: sys::thread_id(), stack, what });
         drop(self.flight);
     }

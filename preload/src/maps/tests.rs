@@ -1,5 +1,6 @@
 //! Calls and lists to events.
 
+use bytehound_format::v2::batch::Node;
 use bytehound_format::{Event, Timestamp};
 
 use super::book::{Book, Sink};
@@ -8,10 +9,9 @@ use super::reconcile::{Ranges, Reconciler};
 use super::steps::Steps;
 use crate::calls::{Call, Request, What};
 use crate::clock::Tick;
-use crate::stacks::StackId;
 use crate::sys::Result;
 
-const STACK: StackId = StackId(9);
+const STACK: Node = Node(9);
 const FIXED: i32 = libc::MAP_FIXED;
 
 /// Keeps events as lines: `+` a region, `-` one that is gone, with the parts that calls took.

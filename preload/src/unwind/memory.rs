@@ -16,6 +16,20 @@ impl Stack {
         (self.start..self.end).contains(&address)
     }
 
+    /// Where the mapping ends.
+    #[inline(always)]
+    pub(super) fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// The word at an address that [`Stack::read`] has read before, of a stack with the same end.
+    #[inline(always)]
+    pub(super) fn read_again(&self, address: u64) -> u64 {
+        // SAFETY: `read` found the address aligned and inside a mapping that ends where this one does; this thread's
+        // stack pointer is in it, so it is still there.
+        unsafe { core::ptr::with_exposed_provenance::<u64>(address as usize).read_volatile() }
+    }
+
     /// The word at `address`, if it is a word of this stack.
     #[inline(always)]
     pub(super) fn read(&self, address: u64) -> Option<u64> {

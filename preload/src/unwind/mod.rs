@@ -10,40 +10,43 @@ mod stack_cache;
 mod tables;
 mod tables_frame;
 
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use bytehound_format::v2::Caller;
+use bytehound_format::v2::batch::Node;
 
 use crate::arch::{HookFrame, Registers};
 use memory::{Regions, Stack};
 use rule::{Base, Frame, Rule};
-use stack_cache::{Machine, StackCache, Step, Visited, mix};
-use tables_frame::Caller;
+use stack_cache::{Machine, StackCache, Step, Visited};
+use tables_frame::Outer;
 
 pub(crate) use loaded::note_loaded;
 pub(crate) use tables::set_find_object;
-
-/// Counts how often code was unloaded. In one generation an address means one place in one module.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Generation(pub(crate) u32);
 
 /// Frames of a stack that are kept; of a deeper one the innermost.
 pub(crate) const FRAMES_MAX: usize = 1000;
 /// No single frame is larger.
 const FRAME_LEN_MAX: u64 = 8 << 20;
 
-/// Whether walks may use what the last one found.
-static USES_STACK_CACHE: AtomicBool = AtomicBool::new(true);
-/// The current generation.
-static GENERATION: AtomicU32 = AtomicU32::new(0);
+/// Twice the generation: how often code was unloaded. In one generation an address means one place in one module.
+/// The lowest bit says that every walk is to be a full one.
+static EPOCH: AtomicU32 = AtomicU32::new(0);
+const FULL_WALKS: u32 = 1;
 
 /// Makes every walk a full one, or not.
 pub(crate) fn use_stack_cache(wanted: bool) {
-    USES_STACK_CACHE.store(wanted, Ordering::Relaxed);
+    if wanted {
+        EPOCH.fetch_and(!FULL_WALKS, Ordering::Relaxed);
+    } else {
+        EPOCH.fetch_or(FULL_WALKS, Ordering::Relaxed);
+    }
 }
 
 /// Begins a new generation: code was unloaded, and other code may come to lie at its addresses.
 pub(crate) fn begin_generation() {
     cache::clear();
-    GENERATION.fetch_add(1, Ordering::Release);
+    EPOCH.fetch_add(2, Ordering::Release);
 }
 
 /// Whether `address` is known to lie in a loaded module.
@@ -56,29 +59,8 @@ pub(crate) struct Unwinder {
     context: tables::Context,
     regions: Regions,
     cache: StackCache,
-    generation: Generation,
-}
-
-/// A stack that was just walked.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Trace<'a> {
-    /// Of the addresses and the generation.
-    pub(crate) hash: u64,
-    pub(crate) generation: Generation,
-    hook: u64,
-    /// The outermost frame first.
-    frames: &'a [Visited],
-}
-
-impl Trace<'_> {
-    /// The addresses, innermost first, that is: from inside the hook outwards.
-    pub(crate) fn addresses(&self) -> impl ExactSizeIterator<Item = u64> {
-        let at = |place: usize| match place.checked_sub(1) {
-            Some(outwards) => self.frames.iter().nth_back(outwards).map_or(0, |frame| frame.registers.ip),
-            None => self.hook,
-        };
-        (0..self.frames.len() + 1).map(at)
-    }
+    /// What [`EPOCH`] was, and where the stack ended, when the cache was filled.
+    filled: (u32, u64),
 }
 
 impl Unwinder {
@@ -92,20 +74,25 @@ impl Unwinder {
         unsafe { (&raw mut (*this).context).write(tables::Context::new_in()) };
     }
 
-    /// The stack of a hook's caller, with the hook itself innermost.
+    /// The stack of a hook's caller, with the hook itself innermost. `intern` gives the number of a frame and its
+    /// callers.
     #[inline]
-    pub(crate) fn trace(&mut self, frame: &HookFrame) -> Trace<'_> {
-        let generation = Generation(GENERATION.load(Ordering::Acquire));
-        if generation != self.generation || !USES_STACK_CACHE.load(Ordering::Relaxed) {
-            self.generation = generation;
-            self.cache.clear();
-        }
+    pub(crate) fn trace(&mut self, frame: &HookFrame, mut intern: impl FnMut(Caller, u64) -> Node) -> Node {
+        let epoch = EPOCH.load(Ordering::Acquire);
         let start = frame.caller();
         let stack = self.regions.stack(start.sp);
-        let walk = &mut Walk { stack, regions: &mut self.regions, context: &mut self.context };
-        let found = self.cache.walk(start, walk);
-        let hash = mix(found.hash ^ u64::from(generation.0) << 32, frame.leaf());
-        Trace { hash, generation, hook: frame.leaf(), frames: found.frames }
+        if self.filled != (epoch & !FULL_WALKS, stack.end()) || epoch & FULL_WALKS != 0 {
+            self.cache.clear();
+            self.filled = (epoch & !FULL_WALKS, stack.end());
+        }
+        let outside = Caller::None { generation: epoch / 2 };
+        let mut walk = Walk { stack, regions: &mut self.regions, context: &mut self.context };
+        let caller = self.cache.walk(start, &mut walk, outside, &mut intern);
+        if walk.stack.end() != stack.end() {
+            // The slots of two stacks: no later walk can tell which is which.
+            self.filled.1 = 0;
+        }
+        intern(caller, frame.leaf())
     }
 }
 
@@ -117,21 +104,22 @@ struct Walk<'a> {
 
 impl Machine for Walk<'_> {
     #[inline(always)]
-    fn read(&self, address: u64) -> Option<u64> {
-        self.stack.read(address)
+    fn read_again(&self, address: u64) -> u64 {
+        self.stack.read_again(address)
     }
 
     #[inline(always)]
-    fn leave(&mut self, frame: &Visited) -> Step {
+    fn leave(&mut self, frame: &Visited, caller: &mut Visited) -> Step {
         let address = frame.registers.ip.wrapping_sub(u64::from(!frame.interrupted));
         let step = match cache::find(address) {
-            Some(Rule::Frame(rule)) => self.leave_by(rule, frame),
-            Some(rule) => self.leave_otherwise(rule, address, frame),
-            None => self.learn(address, frame),
+            Some(Rule::Frame(rule)) => self.leave_by(rule, frame, caller),
+            Some(rule) => self.leave_otherwise(rule, address, frame, caller),
+            None => self.learn(address, frame, caller),
         };
-        match &step {
-            Step::Packed(caller) | Step::Other(caller) if !is_outside(caller, frame) => Step::Lost,
-            _ => step,
+        if matches!(step, Step::Packed | Step::Other) && !is_outside(caller, frame) {
+            Step::Lost
+        } else {
+            step
         }
     }
 }
@@ -146,14 +134,14 @@ fn is_outside(caller: &Visited, frame: &Visited) -> bool {
 
 impl Walk<'_> {
     #[cold]
-    fn learn(&mut self, address: u64, frame: &Visited) -> Step {
+    fn learn(&mut self, address: u64, frame: &Visited, caller: &mut Visited) -> Step {
         let rule = tables::compile(address, self.context);
         cache::insert(address, rule);
-        self.leave_otherwise(rule, address, frame)
+        self.leave_otherwise(rule, address, frame, caller)
     }
 
     #[inline(always)]
-    fn leave_by(&self, rule: Frame, frame: &Visited) -> Step {
+    fn leave_by(&self, rule: Frame, frame: &Visited, caller: &mut Visited) -> Step {
         let Registers { sp, bp, bx, .. } = frame.registers;
         let base = match rule.base {
             Base::Sp => sp,
@@ -172,33 +160,35 @@ impl Walk<'_> {
         else {
             return Step::Lost;
         };
-        let registers = Registers { ip, sp: cfa, bp, bx };
-        Step::Packed(Visited::restored(registers, bp_slot, bx_slot))
+        caller.enter(Registers { ip, sp: cfa, bp, bx }, bp_slot, bx_slot);
+        Step::Packed
     }
 
     #[cold]
-    fn leave_otherwise(&mut self, rule: Rule, address: u64, frame: &Visited) -> Step {
-        let caller = match rule {
-            Rule::Frame(rule) => return self.leave_by(rule, frame),
+    fn leave_otherwise(&mut self, rule: Rule, address: u64, frame: &Visited, caller: &mut Visited) -> Step {
+        let outer = match rule {
+            Rule::Frame(rule) => return self.leave_by(rule, frame, caller),
             Rule::Outermost => return Step::Outermost,
             Rule::Tables => tables_frame::leave(address, frame.registers, &self.stack, self.context),
             Rule::Unknown => self.follow_frame_pointer(frame.registers),
         };
-        let Some(Caller { registers, interrupted }) = caller else { return Step::Lost };
+        let Some(Outer { registers, interrupted }) = outer else { return Step::Lost };
         if interrupted && !self.stack.contains(registers.sp) {
             // The signal came while the thread was on another stack.
             self.stack = self.regions.stack(registers.sp);
         }
-        Step::Other(Visited::new(registers, interrupted))
+        caller.enter(registers, 0, 0);
+        caller.interrupted = interrupted;
+        Step::Other
     }
 
     /// Code without tables (made at run time, or written by hand) may keep a frame pointer.
-    fn follow_frame_pointer(&self, Registers { sp, bp, bx, .. }: Registers) -> Option<Caller> {
+    fn follow_frame_pointer(&self, Registers { sp, bp, bx, .. }: Registers) -> Option<Outer> {
         if bp < sp || bp - sp > FRAME_LEN_MAX {
             return None;
         }
         let (next, ip) = (self.stack.read(bp)?, self.stack.read(bp.wrapping_add(8))?);
         let registers = Registers { ip, sp: bp.wrapping_add(16), bp: next, bx };
-        Some(Caller { registers, interrupted: false })
+        Some(Outer { registers, interrupted: false })
     }
 }

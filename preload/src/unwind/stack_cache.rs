@@ -7,32 +7,38 @@
 //! it; at the first difference the walk goes on by the rules from there. Nothing beyond a difference is read.
 //!
 //! Frames that were left by other ways than a packed rule are barriers: the slots they depend on are not known.
+#![expect(unsafe_code, reason = "reads words one by one")]
+
+use bytehound_format::v2::Caller;
+use bytehound_format::v2::batch::Node;
 
 use super::FRAMES_MAX;
 use crate::arch::Registers;
 
 /// A frame, as a walk entered it.
 #[derive(Clone, Copy, Debug, Default)]
+#[repr(C, align(64))]
 pub(super) struct Visited {
     pub(super) registers: Registers,
     /// Where the frame pointer was read; 0 if the inner frame had left it alone.
     pub(super) bp_slot: u64,
     /// As `bp_slot`, of the third register.
     pub(super) bx_slot: u64,
-    /// Of the addresses from the outermost frame to this one.
-    hash: u64,
+    /// The number of this frame and its callers.
+    node: Node,
     /// The frame was interrupted at its address; it did not call from the instruction before it.
     pub(super) interrupted: bool,
     /// How this frame was left can't be verified: it has to be left anew.
     barrier: bool,
 }
 
-/// How a frame is left.
+/// How a frame was left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     /// By a packed rule: the caller's registers depend on the recorded slots alone.
-    Packed(Visited),
+    Packed,
     /// In another way.
-    Other(Visited),
+    Other,
     /// Not at all, whatever the stack holds.
     Outermost,
     /// Not at all, this time.
@@ -41,34 +47,19 @@ pub(super) enum Step {
 
 /// What a walk goes through: the stack and the rules.
 pub(super) trait Machine {
-    /// The word at an address of the stack.
-    fn read(&self, address: u64) -> Option<u64>;
-    /// Leaves a frame.
-    fn leave(&mut self, frame: &Visited) -> Step;
+    /// The word at an address of the stack that was read in the last walk.
+    fn read_again(&self, address: u64) -> u64;
+    /// Leaves a frame, and tells of its caller all but the number.
+    fn leave(&mut self, frame: &Visited, caller: &mut Visited) -> Step;
 }
 
 /// The last walk of a thread, and room for the frames that a new one adds. Zeroed memory is an empty one.
 pub(super) struct StackCache {
+    len: usize,
     /// The outermost frame first.
     frames: [Visited; FRAMES_MAX],
-    len: usize,
-    /// The innermost frame first.
-    fresh: [Visited; FRAMES_MAX],
-}
-
-/// A stack: its frames, the outermost first, and their hash.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Found<'a> {
-    pub(super) hash: u64,
-    pub(super) frames: &'a [Visited],
-}
-
-const SEED: u64 = 0x243f_6a88_85a3_08d3;
-
-#[inline(always)]
-pub(super) fn mix(hash: u64, address: u64) -> u64 {
-    let product = u128::from(hash ^ address) * 0x9e37_79b9_7f4a_7c15;
-    (product as u64) ^ (product >> 64) as u64
+    /// The innermost frame first; one more than is kept, to step into.
+    fresh: [Visited; FRAMES_MAX + 1],
 }
 
 impl StackCache {
@@ -77,52 +68,60 @@ impl StackCache {
         self.len = 0;
     }
 
-    /// Walks from `start` outwards.
-    #[inline]
-    pub(super) fn walk(&mut self, start: Registers, machine: &mut impl Machine) -> Found<'_> {
-        let (kept, fresh) = self.find(start, machine);
-        if kept + fresh <= FRAMES_MAX {
-            return self.keep(kept, fresh);
+    /// Walks from `start` outwards, and gives the number of the stack found; `outside`, if there is no frame at all.
+    #[inline(always)]
+    pub(super) fn walk(
+        &mut self,
+        start: Registers,
+        machine: &mut impl Machine,
+        outside: Caller,
+        intern: &mut impl FnMut(Caller, u64) -> Node,
+    ) -> Caller {
+        let (mut kept, mut fresh) = self.find(start, machine);
+        if kept + fresh > FRAMES_MAX {
+            // Too deep to keep the outermost frames: those that fit are found without the last walk.
+            self.clear();
+            (kept, fresh) = self.find(start, machine);
         }
-        // Too deep to keep the outermost frames: those that fit are found without the last walk.
-        self.clear();
-        let (kept, fresh) = self.find(start, machine);
-        self.keep(kept, fresh)
+        self.keep(kept, fresh, outside, intern)
     }
 
     /// Finds how many of the last walk's frames are still there, and how many fresh ones are inside them.
     #[inline(always)]
     fn find(&mut self, start: Registers, machine: &mut impl Machine) -> (usize, usize) {
-        let mut frame = Visited::new(start, false);
+        self.fresh[0] = Visited { registers: start, ..Visited::default() };
         let mut fresh = 0;
         // Frames of the last walk that are not inside the current one.
         let mut candidates = self.len;
-        loop {
+        while let Some(frame) = self.fresh.get(fresh) {
             while self.innermost(candidates).is_some_and(|inner| inner.registers.sp < frame.registers.sp) {
                 candidates -= 1;
             }
-            if self.innermost(candidates).is_some_and(|candidate| candidate.is_entered_as(&frame)) {
-                let proven = self.verify(candidates, &frame, machine);
-                if proven == 0 && self.frames.first().is_some_and(|outermost| !outermost.barrier) {
+            if self.innermost(candidates).is_some_and(|candidate| candidate.is_entered_as(frame)) {
+                let proven = self.verify(candidates, fresh, machine);
+                if proven == 0 && !self.frames[0].barrier {
                     return (candidates, fresh);
                 }
-                // What is beyond the proven frames is not known: walk on from the outermost of them.
-                for at in (proven..candidates).rev() {
-                    self.add_fresh(&mut fresh, self.frames.get(at).copied());
-                }
+                fresh = self.take_over(proven, candidates, fresh);
                 candidates = proven;
             } else {
-                self.add_fresh(&mut fresh, Some(frame));
+                fresh += 1;
             }
-            let Some(last) = fresh.checked_sub(1).and_then(|at| self.fresh.get_mut(at)) else { break };
-            let step = machine.leave(last);
-            last.barrier = !matches!(step, Step::Packed(_) | Step::Outermost) || fresh == FRAMES_MAX;
-            match step {
-                Step::Packed(caller) | Step::Other(caller) if fresh < FRAMES_MAX => frame = caller,
-                _ => break,
+            if !self.step(fresh, machine) {
+                break;
             }
         }
-        (0, fresh)
+        (0, fresh.min(FRAMES_MAX))
+    }
+
+    /// Leaves the last of the fresh frames; says whether there is a caller, and room for it.
+    #[inline(always)]
+    fn step(&mut self, fresh: usize, machine: &mut impl Machine) -> bool {
+        let Some((inner, [caller, ..])) = self.fresh.split_at_mut_checked(fresh) else { return false };
+        let Some(last) = inner.last_mut() else { return false };
+        let step = machine.leave(last, caller);
+        last.barrier = !matches!(step, Step::Packed | Step::Outermost) || fresh == FRAMES_MAX;
+        matches!(step, Step::Packed | Step::Other) && fresh < FRAMES_MAX
     }
 
     /// The innermost of so many frames of the last walk.
@@ -131,14 +130,15 @@ impl StackCache {
         self.frames.get(frames.checked_sub(1)?)
     }
 
-    /// Verifies from the innermost candidate, which is `frame`, outwards; returns the place of the outermost
-    /// frame that holds.
+    /// Verifies from the innermost candidate, which is the last fresh frame, outwards; returns the place of the
+    /// outermost frame that holds.
     #[inline(always)]
-    fn verify(&mut self, candidates: usize, frame: &Visited, machine: &impl Machine) -> usize {
+    fn verify(&mut self, candidates: usize, fresh: usize, machine: &impl Machine) -> usize {
         let mut at = candidates.saturating_sub(1);
-        if let Some(candidate) = self.frames.get_mut(at) {
+        if let (Some(candidate), Some(frame)) = (self.frames.get_mut(at), self.fresh.get(fresh)) {
             // Other inner frames may have saved its registers in other slots.
-            (candidate.bp_slot, candidate.bx_slot) = (frame.bp_slot, frame.bx_slot);
+            candidate.bp_slot = word(&frame.bp_slot);
+            candidate.bx_slot = word(&frame.bx_slot);
         }
         while let Some([outer, inner]) = at.checked_sub(1).and_then(|outer| self.frames.get(outer..=at))
             && !inner.barrier
@@ -149,40 +149,46 @@ impl StackCache {
         at
     }
 
-    #[inline(always)]
-    fn add_fresh(&mut self, fresh: &mut usize, frame: Option<Visited>) {
-        if let (Some(slot), Some(frame)) = (self.fresh.get_mut(*fresh), frame) {
-            *slot = frame;
-            *fresh += 1;
+    /// Makes fresh frames of those of the last walk that hold, though what is outside them does not.
+    #[cold]
+    fn take_over(&mut self, proven: usize, candidates: usize, mut fresh: usize) -> usize {
+        let holding = self.frames.get(proven..candidates).unwrap_or_default();
+        for (place, frame) in self.fresh.iter_mut().skip(fresh).zip(holding.iter().rev()) {
+            *place = *frame;
+            fresh += 1;
         }
+        fresh.min(FRAMES_MAX)
     }
 
     /// Makes the stack of the `kept` outermost frames of the last walk and the fresh ones.
     #[inline(always)]
-    fn keep(&mut self, kept: usize, fresh: usize) -> Found<'_> {
-        let mut hash = self.innermost(kept).map_or(SEED, |frame| frame.hash);
+    fn keep(
+        &mut self,
+        kept: usize,
+        fresh: usize,
+        outside: Caller,
+        intern: &mut impl FnMut(Caller, u64) -> Node,
+    ) -> Caller {
+        let mut caller = self.innermost(kept).map_or(outside, |frame| Caller::Node(frame.node));
         let places = self.frames.get_mut(kept..).unwrap_or_default();
         let new = self.fresh.get(..fresh).unwrap_or_default();
         for (place, frame) in places.iter_mut().zip(new.iter().rev()) {
-            hash = mix(hash, frame.registers.ip);
-            *place = Visited { hash, ..*frame };
+            let node = intern(caller, frame.registers.ip);
+            place.set(frame, node);
+            caller = Caller::Node(node);
         }
         self.len = kept + fresh;
-        Found { hash, frames: self.frames.get(..self.len).unwrap_or_default() }
+        caller
     }
 }
 
 impl Visited {
-    /// A frame whose registers are as its inner frame left them.
+    /// Tells of a frame that was entered by calls, with registers that were read from these slots.
     #[inline(always)]
-    pub(super) fn new(registers: Registers, interrupted: bool) -> Self {
-        Self { registers, interrupted, ..Self::default() }
-    }
-
-    /// A frame whose registers were read from these slots; 0 for one that its inner frame had left alone.
-    #[inline(always)]
-    pub(super) fn restored(registers: Registers, bp_slot: u64, bx_slot: u64) -> Self {
-        Self { registers, bp_slot, bx_slot, ..Self::default() }
+    pub(super) fn enter(&mut self, registers: Registers, bp_slot: u64, bx_slot: u64) {
+        self.registers = registers;
+        (self.bp_slot, self.bx_slot) = (bp_slot, bx_slot);
+        self.interrupted = false;
     }
 
     /// Whether this frame of the last walk was entered in the state in which `frame` is entered now.
@@ -194,12 +200,29 @@ impl Visited {
     /// Whether the frame would be entered now, from the same inner frame, as it was in the last walk.
     #[inline(always)]
     fn holds(&self, machine: &impl Machine) -> bool {
-        let unchanged = |slot, value| slot == 0 || machine.read(slot) == Some(value);
+        let unchanged = |slot, value| slot == 0 || machine.read_again(slot) == value;
         let Registers { ip, sp, bp, bx } = self.registers;
-        machine.read(sp.wrapping_sub(8)) == Some(ip)
+        machine.read_again(sp.wrapping_sub(8)) == ip
             && unchanged(self.bp_slot, bp)
             && unchanged(self.bx_slot, bx)
     }
+
+    /// Copies a frame.
+    #[inline(always)]
+    fn set(&mut self, frame: &Self, node: Node) {
+        let Registers { ip, sp, bp, bx } = &frame.registers;
+        self.registers = Registers { ip: word(ip), sp: word(sp), bp: word(bp), bx: word(bx) };
+        (self.bp_slot, self.bx_slot) = (word(&frame.bp_slot), word(&frame.bx_slot));
+        (self.node, self.interrupted, self.barrier) = (node, frame.interrupted, frame.barrier);
+    }
+}
+
+/// Reads a word on its own. It was stored so just before: a load of several would have to wait until all of them
+/// have reached the cache.
+#[inline(always)]
+fn word(word: &u64) -> u64 {
+    // SAFETY: reads a reference.
+    unsafe { core::ptr::from_ref(word).read_volatile() }
 }
 
 #[cfg(test)]
@@ -253,13 +276,13 @@ mod tests {
     }
 
     impl Machine for Simulation {
-        fn read(&self, address: u64) -> Option<u64> {
+        fn read_again(&self, address: u64) -> u64 {
             let sp = self.frames.last().unwrap().sp;
             assert!((sp..TOP).contains(&address), "only the live stack is read");
-            self.words.get(((TOP - address) / 8) as usize).copied()
+            self.words[((TOP - address) / 8) as usize]
         }
 
-        fn leave(&mut self, frame: &Visited) -> Step {
+        fn leave(&mut self, frame: &Visited, caller: &mut Visited) -> Step {
             let Registers { ip, sp, bp, bx } = frame.registers;
             if ip == 7 {
                 return Step::Outermost;
@@ -267,15 +290,15 @@ mod tests {
             let cfa = sp + 8 * frame_words(ip);
             let (bp_slot, bx_slot) =
                 (if ip & 8 != 0 { cfa - 16 } else { 0 }, if ip & 16 != 0 { cfa - 24 } else { 0 });
-            let saved = |slot, value| if slot == 0 { value } else { self.read(slot).unwrap() };
+            let saved = |slot, value| if slot == 0 { value } else { self.read_again(slot) };
             let registers = Registers {
-                ip: self.read(cfa - 8).unwrap(),
+                ip: self.read_again(cfa - 8),
                 sp: cfa,
                 bp: saved(bp_slot, bp),
                 bx: saved(bx_slot, bx),
             };
-            let caller = Visited::restored(registers, bp_slot, bx_slot);
-            if ip % 11 == 0 { Step::Other(caller) } else { Step::Packed(caller) }
+            caller.enter(registers, bp_slot, bx_slot);
+            if ip % 11 == 0 { Step::Other } else { Step::Packed }
         }
     }
 
@@ -283,8 +306,18 @@ mod tests {
         Box::new(StackCache { frames: [Visited::default(); _], len: 0, fresh: [Visited::default(); _] })
     }
 
-    fn addresses(found: Found<'_>) -> Vec<u64> {
-        found.frames.iter().map(|frame| frame.registers.ip).collect()
+    /// Walks; checks that the number is that of all frames, and returns these.
+    fn walk(cache: &mut StackCache, start: Registers, machine: &mut impl Machine) -> Vec<u64> {
+        let outside = Caller::None { generation: 0 };
+        // A number that depends on the whole stack.
+        let mut number = |caller, address: u64| {
+            let Caller::Node(Node(above)) = caller else { return Node(address as u32) };
+            Node(above.wrapping_mul(31).wrapping_add(address as u32))
+        };
+        let found = cache.walk(start, machine, outside, &mut number);
+        let addresses = || cache.frames[..cache.len].iter().map(|frame| frame.registers.ip);
+        assert_eq!(found, addresses().fold(outside, |caller, address| Caller::Node(number(caller, address))));
+        addresses().collect()
     }
 
     #[test]
@@ -311,11 +344,9 @@ mod tests {
             }
             let start = *simulation.frames.last().unwrap();
             plain.clear();
-            let expected = plain.walk(start, &mut simulation.clone());
-            let found = cached.walk(start, &mut simulation);
-            assert_eq!(found.hash, expected.hash, "round {round}");
-            assert_eq!(addresses(found), addresses(expected), "round {round}");
-            assert_eq!(addresses(found), simulation.expected(), "round {round}");
+            let expected = walk(&mut plain, start, &mut simulation.clone());
+            assert_eq!(walk(&mut cached, start, &mut simulation), expected, "round {round}");
+            assert_eq!(expected, simulation.expected(), "round {round}");
         }
     }
 
@@ -323,13 +354,13 @@ mod tests {
     struct Counting(Simulation, usize);
 
     impl Machine for Counting {
-        fn read(&self, address: u64) -> Option<u64> {
-            self.0.read(address)
+        fn read_again(&self, address: u64) -> u64 {
+            self.0.read_again(address)
         }
 
-        fn leave(&mut self, frame: &Visited) -> Step {
+        fn leave(&mut self, frame: &Visited, caller: &mut Visited) -> Step {
             self.1 += 1;
-            self.0.leave(frame)
+            self.0.leave(frame, caller)
         }
     }
 
@@ -340,13 +371,13 @@ mod tests {
         let start = *simulation.frames.last().unwrap();
         let mut machine = Counting(simulation, 0);
         let mut cache = cache();
-        cache.walk(start, &mut machine);
+        walk(&mut cache, start, &mut machine);
         assert_eq!(machine.1, 51);
-        cache.walk(start, &mut machine);
+        walk(&mut cache, start, &mut machine);
         assert_eq!(machine.1, 51);
         machine.0.call(12);
         let start = *machine.0.frames.last().unwrap();
-        assert_eq!(cache.walk(start, &mut machine).frames.len(), 52);
+        assert_eq!(walk(&mut cache, start, &mut machine).len(), 52);
         assert_eq!(machine.1, 52);
     }
 
@@ -357,9 +388,9 @@ mod tests {
         let start = *simulation.frames.last().unwrap();
         let mut cache = cache();
         for _ in 0..2 {
-            let found = cache.walk(start, &mut simulation);
-            assert_eq!(found.frames.len(), FRAMES_MAX);
-            assert_eq!(found.frames.last().unwrap().registers, start);
+            let found = walk(&mut cache, start, &mut simulation);
+            assert_eq!(found.len(), FRAMES_MAX);
+            assert_eq!(found.last(), Some(&start.ip));
         }
     }
 }

@@ -8,7 +8,7 @@ use super::tables::{self, Bytes, Context, Found};
 use crate::arch::{Registers, dwarf};
 
 /// A frame's caller, and whether it was interrupted rather than called.
-pub(super) struct Caller {
+pub(super) struct Outer {
     pub(super) registers: Registers,
     pub(super) interrupted: bool,
 }
@@ -20,7 +20,7 @@ pub(super) fn leave(
     registers: Registers,
     stack: &Stack,
     context: &mut Context,
-) -> Option<Caller> {
+) -> Option<Outer> {
     let found = tables::find(address, context)?;
     let frame = Evaluation { found, registers, stack };
     let cfa = frame.cfa()?;
@@ -30,7 +30,7 @@ pub(super) fn leave(
         bp: frame.register(dwarf::BP, cfa)?,
         bx: frame.register(dwarf::BX, cfa)?,
     };
-    Some(Caller { registers, interrupted: frame.found.is_signal_frame })
+    Some(Outer { registers, interrupted: frame.found.is_signal_frame })
 }
 
 struct Evaluation<'a> {

@@ -1,19 +1,18 @@
-//! Records to events of the stream.
+//! What the rings told, as events of the stream.
 
 use bytehound_format::{
     ALLOC_EX_LEN, Addresses, AllocBody, AllocationId, Event, FREE_EX_LEN, REALLOC_EX_LEN, Timestamp,
     encode_alloc_ex, encode_free_ex, encode_realloc_ex,
 };
 
+use bytehound_format::v2::batch::{self, Birth, Node};
+
 use super::modules::Modules;
 use super::stream::Stream;
-use crate::clock::Conversion;
-use crate::clock::Tick;
-use crate::maps;
-use crate::record::{Birth, Record};
-use crate::stacks::{self, StackId};
+use crate::clock::{Conversion, Pair, Tick};
 use crate::sys::Result;
 use crate::unwind::FRAMES_MAX;
+use crate::{maps, region};
 
 /// Blocks have no identity of their own in this stream: the pointer and the order of events say which is meant.
 const ID: AllocationId = AllocationId::UNTRACKED;
@@ -53,44 +52,44 @@ impl Events {
     }
 
     /// Writes the memory map and the binaries.
-    pub(super) fn write_modules(&mut self, now: Timestamp) -> Result<()> {
-        self.modules.write(&mut self.stream, now)
+    pub(super) fn write_modules(&mut self, now: Pair) -> Result<()> {
+        self.modules.write(&mut self.stream, Timestamp(now.nanoseconds / 1000))
     }
 
-    /// Writes one record of the thread `thread`.
+    /// Writes one event of the thread `thread`.
     #[inline]
-    pub(super) fn write(&mut self, thread: u32, tick: Tick, record: Record) -> Result<()> {
-        match record {
-            Record::Alloc(birth) => self.alloc(thread, tick, birth),
-            Record::Free { pointer, stack } => self.free(thread, tick, pointer, stack),
-            Record::Realloc { old, new } => self.realloc(thread, tick, old, new),
-            Record::Leave { pointer } => {
+    pub(super) fn write(&mut self, thread: u32, tick: Tick, event: batch::Event) -> Result<()> {
+        match event {
+            batch::Event::Alloc { birth, zeroed } => self.alloc(thread, tick, birth, zeroed),
+            batch::Event::Free { pointer, stack } => self.free(thread, tick, pointer, stack),
+            batch::Event::Realloc { old, birth } => self.realloc(thread, tick, old, birth),
+            batch::Event::Leave { pointer } => {
                 self.moves.push(Move { thread, pointer, split: false });
                 Ok(())
             }
-            Record::Marker { value } => self.stream.event(&Event::Marker { value }),
-            Record::OverrideTime { microseconds } => {
+            batch::Event::Marker { value } => self.stream.event(&Event::Marker { value }),
+            batch::Event::OverrideTime { microseconds } => {
                 self.override_time = Some(microseconds);
                 Ok(())
             }
-            Record::Thread { .. } => Ok(()),
+            batch::Event::Thread { .. } => Ok(()),
         }
     }
 
-    fn alloc(&mut self, thread: u32, tick: Tick, birth: Birth) -> Result<()> {
+    fn alloc(&mut self, thread: u32, tick: Tick, birth: Birth, zeroed: bool) -> Result<()> {
         let timestamp = self.timestamp(tick);
         if !self.moves.is_empty() {
             self.split_moves(birth.pointer, timestamp)?;
         }
         self.define(birth.stack, timestamp)?;
         let mut event = [0; ALLOC_EX_LEN];
-        encode_alloc_ex(&mut event, ID, timestamp, &body(thread, birth));
+        encode_alloc_ex(&mut event, ID, timestamp, &body(thread, birth, zeroed));
         self.stream.encoded(&event)
     }
 
-    fn free(&mut self, thread: u32, tick: Tick, pointer: u64, stack: StackId) -> Result<()> {
+    fn free(&mut self, thread: u32, tick: Tick, pointer: u64, stack: Node) -> Result<()> {
         let timestamp = self.timestamp(tick);
-        if stack != StackId::NONE {
+        if stack != Node::NONE {
             self.define(stack, timestamp)?;
         }
         self.put_free(timestamp, pointer, stack, thread)
@@ -100,13 +99,13 @@ impl Events {
         let ours = self.moves.iter().position(|begun| begun.thread == thread);
         let split = ours.is_some_and(|at| self.moves.swap_remove(at).split);
         if split {
-            return self.alloc(thread, tick, new);
+            return self.alloc(thread, tick, new, false);
         }
         let timestamp = self.timestamp(tick);
         self.split_moves(new.pointer, timestamp)?;
         self.define(new.stack, timestamp)?;
         let mut event = [0; REALLOC_EX_LEN];
-        encode_realloc_ex(&mut event, ID, timestamp, old, &body(thread, new));
+        encode_realloc_ex(&mut event, ID, timestamp, old, &body(thread, new, false));
         self.stream.encoded(&event)
     }
 
@@ -116,10 +115,10 @@ impl Events {
         let Some(begun) = found else { return Ok(()) };
         begun.split = true;
         let thread = begun.thread;
-        self.put_free(timestamp, pointer, StackId::NONE, thread)
+        self.put_free(timestamp, pointer, Node::NONE, thread)
     }
 
-    fn put_free(&mut self, timestamp: Timestamp, pointer: u64, stack: StackId, thread: u32) -> Result<()> {
+    fn put_free(&mut self, timestamp: Timestamp, pointer: u64, stack: Node, thread: u32) -> Result<()> {
         let mut event = [0; FREE_EX_LEN];
         encode_free_ex(&mut event, ID, timestamp, pointer, u64::from(stack.0), thread);
         self.stream.encoded(&event)
@@ -133,7 +132,7 @@ impl Events {
 
     /// Makes sure that the stream defines a stack before it is used.
     #[inline]
-    fn define(&mut self, stack: StackId, now: Timestamp) -> Result<()> {
+    fn define(&mut self, stack: Node, now: Timestamp) -> Result<()> {
         let (word, bit) = (stack.0 as usize / 64, 1 << (stack.0 % 64));
         match self.defined.get(word) {
             Some(bits) if bits & bit != 0 => Ok(()),
@@ -142,7 +141,7 @@ impl Events {
     }
 
     #[cold]
-    fn define_new(&mut self, stack: StackId, now: Timestamp) -> Result<()> {
+    fn define_new(&mut self, stack: Node, now: Timestamp) -> Result<()> {
         let (word, bit) = (stack.0 as usize / 64, 1 << (stack.0 % 64));
         if self.defined.len() <= word {
             self.defined.resize((word + 1).next_power_of_two(), 0);
@@ -151,8 +150,10 @@ impl Events {
             *bits |= bit;
         }
         self.addresses.clear();
-        self.addresses.extend(stacks::addresses(stack).into_iter().flatten());
-        let generation = stacks::generation(stack).unwrap_or_default();
+        let addresses = &mut self.addresses;
+        let generation = region::get()
+            .and_then(|region| region.stacks().addresses(region, stack, |address| addresses.push(address)));
+        let generation = generation.unwrap_or_default();
         self.modules.cover(generation, &self.addresses, &mut self.stream, now)?;
         let addresses = Addresses::Words(&self.addresses);
         self.stream.event(&Event::Backtrace { id: u64::from(stack.0), addresses })
@@ -167,11 +168,11 @@ impl maps::Sink for Events {
     fn event(&mut self, tick: Tick, event: &Event<'_>) -> Result<()> {
         let now = self.time(tick);
         match event {
-            Event::Mallopt { backtrace, .. } => self.define(StackId(*backtrace as u32), now)?,
-            Event::MemoryMapEx { source, .. } => self.define(StackId(source.backtrace as u32), now)?,
+            Event::Mallopt { backtrace, .. } => self.define(Node(*backtrace as u32), now)?,
+            Event::MemoryMapEx { source, .. } => self.define(Node(source.backtrace as u32), now)?,
             Event::RemoveRegion { sources, .. } => {
                 for removal in sources {
-                    self.define(StackId(removal.source.backtrace as u32), now)?;
+                    self.define(Node(removal.source.backtrace as u32), now)?;
                 }
             }
             _ => {}
@@ -180,14 +181,15 @@ impl maps::Sink for Events {
     }
 }
 
-fn body(thread: u32, birth: Birth) -> AllocBody {
+fn body(thread: u32, birth: Birth, zeroed: bool) -> AllocBody {
+    let Birth { pointer, size, usable, stack, flags } = birth;
     AllocBody {
-        pointer: birth.pointer,
-        size: birth.size,
-        backtrace: u64::from(birth.stack.0),
+        pointer,
+        size,
+        backtrace: u64::from(stack.0),
         thread,
-        flags: birth.flags.for_event(),
-        extra_usable_space: birth.extra,
+        flags: flags.in_events(zeroed),
+        extra_usable_space: u32::try_from(usable.saturating_sub(size)).unwrap_or(u32::MAX),
         preceding_free_space: 0,
     }
 }

@@ -4,12 +4,16 @@
 //! on, no hook of another library sees it start, and it has file descriptors of its own. It must therefore use
 //! nothing of the C library that needs a thread's state.
 
+mod blocks;
+mod container;
+mod direct;
 mod events;
+mod lanes;
 mod log_output;
 mod merge;
 mod modules;
 mod output;
-mod progress;
+mod pipeline;
 mod session;
 mod stream;
 mod thread;

@@ -10,7 +10,6 @@ use super::stream::Stream;
 use crate::maps::{self, Mapping};
 use crate::memory::zeroed;
 use crate::sys::{self, Errno, Open, Result};
-use crate::unwind::Generation;
 
 /// Addresses that no map covers (they are no code at all, or of code that is gone) make it be read again only
 /// this often: in µs.
@@ -31,7 +30,7 @@ pub(super) struct Modules {
     write_binaries: bool,
     /// What the last written map has, in order.
     code: Vec<Code>,
-    generation: Generation,
+    generation: u32,
     /// Places (an address without its lower bits) that the last map did not have.
     missing: Vec<u64>,
     /// Files in the stream, by inode and path.
@@ -44,7 +43,7 @@ impl Modules {
         Self {
             write_binaries,
             code: Vec::with_capacity(256),
-            generation: Generation::default(),
+            generation: 0,
             missing: Vec::with_capacity(MISSING_MAX),
             written: Vec::with_capacity(64),
             not_before: 0,
@@ -54,7 +53,7 @@ impl Modules {
     /// Writes the map again if these addresses need it.
     pub(super) fn cover(
         &mut self,
-        generation: Generation,
+        generation: u32,
         addresses: &[u64],
         stream: &mut Stream,
         now: Timestamp,

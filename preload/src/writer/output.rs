@@ -46,11 +46,18 @@ impl Output {
     }
 }
 
+impl Output {
+    /// Writes bytes that are in several places.
+    pub(super) fn put(&mut self, parts: &[&[u8]]) -> Result<(), Errno> {
+        self.0.map_or(Ok(()), |file| sys::write_parts(file, parts))
+    }
+}
+
 impl BlockSink for Output {
     type Error = Errno;
 
     fn put_block(&mut self, block: &[u8]) -> Result<(), Errno> {
-        self.0.map_or(Ok(()), |file| sys::write_all(file, block))
+        self.put(&[block])
     }
 }
 

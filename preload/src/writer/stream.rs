@@ -4,16 +4,20 @@ use core::ops::ControlFlow;
 use std::ffi::CString;
 
 use bytehound_format::limits::BLOCK_LEN;
-use bytehound_format::{BLOCK_SCRATCH_LEN, BlockWriter, DataId, Event, HeaderBody, Output as _, Timestamp};
+use bytehound_format::v2::{self, BlockKind, ClockPair};
+use bytehound_format::{BLOCK_SCRATCH_LEN, BlockWriter, DataId, Event, HeaderBody, Timestamp};
+use bytehound_settings::Format;
 
+use super::blocks::Blocks;
+use super::container::Container;
 use super::output::Output;
-use crate::arch;
-use crate::clock::Pair;
-use crate::glob;
+use crate::clock::{self, Pair, Tick};
 use crate::lifecycle::{self, Start};
 use crate::memory::zeroed;
 use crate::streaming;
 use crate::sys::{self, Descriptor, Errno, Open, Result};
+use crate::unwind::FRAMES_MAX;
+use crate::{arch, glob};
 
 /// Pieces in which files are copied.
 const PIECE: usize = 64 * 1024;
@@ -24,31 +28,65 @@ const COMMAND_LEN_MAX: usize = 128 * 1024;
 /// Tag of `File64` in the stream.
 const FILE_64: u32 = 23;
 
-/// Events on their way into blocks of the file.
+/// Events on their way into the file.
 pub(super) struct Stream {
-    blocks: BlockWriter<Vec<u8>, Output>,
+    container: Container,
+    /// When the rare events of now happen.
+    tick: Tick,
 }
 
 impl Stream {
-    pub(super) fn new(output: Output) -> Option<Self> {
-        let blocks = BlockWriter::new(zeroed(BLOCK_LEN)?, zeroed(BLOCK_SCRATCH_LEN)?, output)?;
-        Some(Self { blocks })
+    pub(super) fn new(output: Output, format: Format, moment: Pair) -> Result<Self> {
+        let container = match format {
+            Format::V0_11 => Container::V0_11(Box::new(block_writer(output).ok_or(Errno(libc::ENOMEM))?)),
+            Format::V2 => Container::V2 { blocks: Blocks::new(output)?, start: Some(start(moment)) },
+        };
+        Ok(Self { container, tick: moment.tick })
     }
 
     #[inline]
     pub(super) fn event(&mut self, event: &Event<'_>) -> Result<()> {
-        self.blocks.write_event(event)
+        self.container.event(self.tick, event)
     }
 
-    /// Adds an event that is encoded already.
+    /// Adds an event that happens at `tick`.
+    pub(super) fn event_at(&mut self, tick: Tick, event: &Event<'_>) -> Result<()> {
+        self.container.event(tick, event)
+    }
+
+    /// Adds an event of 0.11 that is encoded already.
     #[inline]
     pub(super) fn encoded(&mut self, event: &[u8]) -> Result<()> {
-        self.blocks.write_encoded(event)
+        match &mut self.container {
+            Container::V0_11(blocks) => blocks.write_encoded(event),
+            container => container.begin_event(self.tick, event).and_then(|()| container.end_event()),
+        }
+    }
+
+    /// Adds a block of version 2; another file has none.
+    pub(super) fn block(&mut self, kind: BlockKind, parts: [&[u8]; 3]) -> Result<()> {
+        match &mut self.container {
+            Container::V2 { blocks, .. } => blocks.put(kind, parts),
+            Container::V0_11(_) => Ok(()),
+        }
+    }
+
+    /// Rare events happen at `tick` from here on.
+    pub(super) fn advance(&mut self, tick: Tick) {
+        self.tick = tick;
+    }
+
+    /// Length of a file of version 2, and how many blocks it has.
+    pub(super) fn written(&self) -> (u64, u64) {
+        match &self.container {
+            Container::V2 { blocks, .. } => blocks.written(),
+            Container::V0_11(_) => (0, 0),
+        }
     }
 
     /// Writes what is collected to the file.
     pub(super) fn flush(&mut self) -> Result<()> {
-        self.blocks.flush()
+        self.container.flush()
     }
 
     /// Writes what stands at the start of every capture: who, when, and its labels.
@@ -92,6 +130,7 @@ impl Stream {
         if !warnings.is_empty() {
             self.file(timestamp, "bytehound/warnings", warnings.join("\n").as_bytes())?;
         }
+        self.container.end_start()?;
         self.included_files(start, timestamp)
     }
 
@@ -140,11 +179,15 @@ impl Stream {
         mut read: impl FnMut(&mut [u8]) -> Result<usize>,
     ) -> Result<()> {
         let Some(mut piece) = zeroed(PIECE) else { return Ok(()) };
-        self.blocks.put(&FILE_64.to_le_bytes());
-        self.blocks.put(&timestamp.0.to_le_bytes());
-        self.blocks.put(&(path.len() as u32).to_le_bytes());
-        self.blocks.put(path.as_bytes());
-        self.blocks.put(&len.to_le_bytes());
+        let path_len = (path.len() as u32).to_le_bytes();
+        let head: [&[u8]; 5] = [
+            &FILE_64.to_le_bytes(),
+            &timestamp.0.to_le_bytes(),
+            &path_len,
+            path.as_bytes(),
+            &len.to_le_bytes(),
+        ];
+        self.container.begin_event(self.tick, &head.concat())?;
         let mut left = len;
         while left > 0 {
             let want = left.min(piece.len() as u64) as usize;
@@ -152,11 +195,23 @@ impl Stream {
             // The length is promised: a file that has become shorter is filled up.
             let got = read(part).unwrap_or(0);
             part.get_mut(got..).unwrap_or_default().fill(0);
-            self.blocks.put(part);
+            self.container.put(part)?;
             left -= want as u64;
         }
-        self.encoded(&[])
+        self.container.end_event()
     }
+}
+
+fn block_writer(output: Output) -> Option<BlockWriter<Vec<u8>, Output>> {
+    BlockWriter::new(zeroed(BLOCK_LEN)?, zeroed(BLOCK_SCRATCH_LEN)?, output)
+}
+
+/// What the block at the start of a file of version 2 starts with.
+fn start(moment: Pair) -> Vec<u8> {
+    let pair = ClockPair { tick: moment.tick.0, nanoseconds: moment.nanoseconds };
+    let mut payload = Vec::with_capacity(PIECE);
+    v2::Start { pair, rate: clock::known_rate(), frames_max: FRAMES_MAX as u32 }.put(&mut payload);
+    payload
 }
 
 fn wall_clock() -> (u64, u64) {

@@ -1,0 +1,125 @@
+//! The way from the rings into the file.
+
+use bytehound_format::v2::Caller;
+use bytehound_format::v2::batch::{Node, State};
+use bytehound_rings::{Commit, Round, Sink};
+use bytehound_settings::Format;
+
+use super::direct::Direct;
+use super::events::Events;
+use super::lanes::Lanes;
+use super::modules::Modules;
+use super::stream::Stream;
+use crate::clock::{Conversion, Pair, Tick};
+use crate::lifecycle::Start;
+use crate::maps::Watch;
+use crate::sys::{Errno, Result};
+
+pub(super) struct Pipeline {
+    way: Way,
+    maps: Watch,
+    /// Everything before it was taken out of the rings.
+    complete: Tick,
+}
+
+enum Way {
+    /// As they are: version 2.
+    Direct(Direct),
+    /// In one order: 0.11.
+    Ordered(Lanes),
+}
+
+impl Pipeline {
+    pub(super) fn new(start: &Start, stream: Stream) -> Self {
+        let modules = Modules::new(start.settings.write_binaries_to_output);
+        let conversion = Conversion::new(start.moment);
+        let way = match start.settings.format {
+            Format::V2 => Way::Direct(Direct::new(stream, conversion, modules)),
+            Format::V0_11 => Way::Ordered(Lanes::new(Events::new(stream, conversion, modules))),
+        };
+        Self { way, maps: Watch::new(start.settings.gathers_maps()), complete: Tick(0) }
+    }
+
+    /// Takes the moment at which a round begins.
+    pub(super) fn advance(&mut self, now: Pair) {
+        match &mut self.way {
+            Way::Direct(direct) => direct.advance(now),
+            Way::Ordered(lanes) => {
+                lanes.events.conversion.advance(now);
+            }
+        }
+    }
+
+    /// Writes the memory map and the binaries.
+    pub(super) fn write_modules(&mut self, now: Pair) -> Result<()> {
+        self.advance(now);
+        match &mut self.way {
+            Way::Direct(direct) => direct.write_modules(),
+            Way::Ordered(lanes) => lanes.events.write_modules(now),
+        }
+    }
+
+    /// Tells what was mapped before everything was complete.
+    pub(super) fn look_at_maps(&mut self, last: bool) -> Result<()> {
+        match &mut self.way {
+            Way::Direct(direct) => self.maps.round(self.complete, last, direct),
+            Way::Ordered(lanes) => self.maps.round(self.complete, last, &mut lanes.events),
+        }
+    }
+
+    /// Writes what is collected to the file.
+    pub(super) fn flush(&mut self) -> Result<()> {
+        match &mut self.way {
+            Way::Direct(direct) => direct.stream.flush(),
+            Way::Ordered(lanes) => lanes.events.stream.flush(),
+        }
+    }
+
+    /// Whether what was taken in a round is in the file, once it is flushed, without another round.
+    pub(super) fn holds_nothing_back(&self) -> bool {
+        matches!(self.way, Way::Direct(_))
+    }
+
+    /// Writes the end.
+    pub(super) fn end(&mut self, lost: u64) -> Result<()> {
+        match &mut self.way {
+            Way::Direct(direct) => direct.end(lost),
+            Way::Ordered(lanes) => lanes.events.stream.flush(),
+        }
+    }
+
+    /// What the file holds, if another process could go on with it.
+    pub(super) fn written(&self) -> Commit {
+        match &self.way {
+            Way::Direct(direct) => direct.written(),
+            Way::Ordered(_) => Commit::default(),
+        }
+    }
+}
+
+impl Sink for Pipeline {
+    type Error = Errno;
+
+    fn stacks(&mut self, first: Node, nodes: &mut dyn Iterator<Item = (Caller, u64)>) -> Result<()> {
+        match &mut self.way {
+            Way::Direct(direct) => direct.stacks(first, nodes),
+            Way::Ordered(lanes) => lanes.stacks(first, nodes),
+        }
+    }
+
+    fn batch(&mut self, ring: u32, state: &State, bytes: [&[u8]; 2]) -> Result<()> {
+        match &mut self.way {
+            Way::Direct(direct) => direct.batch(ring, state, bytes),
+            Way::Ordered(lanes) => lanes.batch(ring, state, bytes),
+        }
+    }
+
+    fn complete(&mut self, round: &Round) -> Result<()> {
+        self.complete = round.before;
+        self.look_at_maps(round.before == Tick(u64::MAX))?;
+        match &mut self.way {
+            Way::Direct(direct) => direct.complete(round),
+            Way::Ordered(lanes) => lanes.complete(round),
+        }
+    }
+}
