@@ -15,7 +15,7 @@ use bytehound_format::v2::batch::Node;
 use crate::{clock, lifecycle, signal};
 use queue::Queue;
 
-pub(crate) use call::{Call, Request, What};
+pub(crate) use call::{Call, JEMALLOC, Request, What};
 pub(crate) use flight::{Flight, Landing, await_landing, take_off};
 
 /// Calls that find room while the writer is busy: what a program can make in a tenth of a second.

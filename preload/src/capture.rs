@@ -202,6 +202,11 @@ impl Drop for Aside {
 }
 
 impl Aside {
+    /// Whether the call comes from within another hook.
+    pub(crate) fn is_nested(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// The stack of the hook's caller. What the thread walks stacks with may be in use by the hook outside, or by
     /// what a signal interrupted: a spare record has it, too.
     pub(crate) fn stack(&self, frame: &HookFrame) -> Node {

@@ -100,7 +100,8 @@ fn check_rust(name: &str) -> Result<Run> {
 
 #[test]
 fn jemalloc_of_a_rust_program_is_captured_beside_the_allocator_of_the_c_library() -> Result<()> {
-    check_rust("with_jemalloc")?;
+    let profile = check_rust("with_jemalloc")?.profile()?;
+    assert!(profile.maps().any(|map| map.is_jemalloc() && map.call.is_some() && map.peak_rss > 0));
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use core::sync::atomic::Ordering;
 use bytehound_format::v2::batch::Flags;
 
 use super::action::{Action, argument};
-use crate::arch::{self, Call, GO_ON, LEAVING, detoured_entry};
+use crate::arch::{self, Call, GO_ON, HookFrame, LEAVING, detoured_entry};
 use crate::capture::{self, Inside, Made, Mode, enter};
 use crate::clock::{self, Tick};
 
@@ -73,6 +73,21 @@ unsafe extern "C" fn unwound(_: c_int, actions: c_int, _: u64, _: *const c_void,
         drop(unsafe { leave(core::ptr::with_exposed_provenance_mut(call)) });
     }
     GO_ON
+}
+
+/// A call whose frame is further out than this is not the one that a hook was called within.
+const NESTED_MAX: usize = 64 * 1024;
+
+/// Whether a hook with this frame, within another hook, was called by a jemalloc that the program brings along.
+pub(crate) fn is_within_jemalloc(frame: &HookFrame) -> bool {
+    let call = arch::thread_local().call.load(Ordering::Relaxed);
+    let here = core::ptr::from_ref(frame).addr();
+    if !(here..here.saturating_add(NESTED_MAX)).contains(&call) {
+        return false;
+    }
+    let call: *const Call = core::ptr::with_exposed_provenance(call);
+    // SAFETY: the thread is in a hook, and a detoured function is under way, whose frame is further out on this stack.
+    unsafe { (*call).subject().is_jemalloc }
 }
 
 /// # Safety

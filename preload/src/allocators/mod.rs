@@ -10,4 +10,5 @@ mod families;
 mod found;
 mod install;
 
+pub(crate) use call::is_within_jemalloc;
 pub(crate) use install::install;

@@ -20,7 +20,7 @@ pub(crate) struct Call {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum What {
-    /// `mmap` gave `address`.
+    /// `mmap` gave `address` to the code at `caller`, or to [`JEMALLOC`].
     Map { address: u64, request: Request, caller: u64 },
     /// `munmap`, of a range with so many bytes in memory.
     Unmap { address: u64, len: u64, resident: u64 },
@@ -33,6 +33,9 @@ pub(crate) enum What {
     /// This library has given such memory back.
     OwnUnmap { address: u64, len: u64 },
 }
+
+/// Stands for a caller that is known to be the program's own jemalloc.
+pub(crate) const JEMALLOC: u64 = 1;
 
 /// What `mmap` was asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

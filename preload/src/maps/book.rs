@@ -9,7 +9,7 @@ use super::listing::Listing;
 use super::names::Names;
 use super::regions::{Kind, MapId, Moment, Origin, Region, Regions};
 use super::steps::{Phase, Step, pages};
-use crate::calls::{Call, Request, What};
+use crate::calls::{Call, JEMALLOC, Request, What};
 use crate::clock::Tick;
 use crate::sys::Result;
 
@@ -369,7 +369,7 @@ fn source<S: Sink>(call: &Call, tick: Tick, sink: &S) -> Option<RegionSource> {
 fn name_by_caller(caller: u64, listing: &Listing) -> &'static str {
     let path = listing.at(caller).map_or(&b""[..], |listed| listing.name(listed));
     let file = path.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
-    if file.starts_with(b"libjemalloc") {
+    if caller == JEMALLOC || file.starts_with(b"libjemalloc") {
         "[anon:jemalloc]"
     } else if file.starts_with(b"libc.so") || file.starts_with(b"libc-") {
         "[anon:glibc]"

@@ -8,8 +8,9 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 use bytehound_format::v2::batch::Node;
 
+use crate::allocators::is_within_jemalloc;
 use crate::arch::HookFrame;
-use crate::calls::{self, Call, Flight, Request, What};
+use crate::calls::{self, Call, Flight, JEMALLOC, Request, What};
 use crate::capture::{self, Aside, Mode};
 use crate::clock::{self, Tick};
 use crate::sys;
@@ -105,8 +106,12 @@ impl Begun {
     /// The call has returned; it has done this, unless it failed.
     pub(super) fn end(self, frame: &HookFrame, done: Option<What>) {
         let Some(mut what) = done else { return };
-        if let What::Unmap { resident, .. } = &mut what {
-            *resident = u64::from(self.pages) * sys::PAGE as u64;
+        match &mut what {
+            What::Unmap { resident, .. } => *resident = u64::from(self.pages) * sys::PAGE as u64,
+            What::Map { caller, .. } if self.inside.is_nested() && is_within_jemalloc(frame) => {
+                *caller = JEMALLOC;
+            }
+            _ => {}
         }
         let after = clock::after();
         let recording = capture::is(Mode::Recording);

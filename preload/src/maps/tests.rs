@@ -7,7 +7,7 @@ use super::book::{Book, Sink};
 use super::listing::Listing;
 use super::reconcile::{Ranges, Reconciler};
 use super::steps::Steps;
-use crate::calls::{Call, Request, What};
+use crate::calls::{Call, JEMALLOC, Request, What};
 use crate::clock::Tick;
 use crate::sys::Result;
 
@@ -287,10 +287,12 @@ fn memory_is_named_after_the_library_that_maps_it() {
     program.look(&lines, &[]);
     program.lines.0.clear();
     let request = Request { len: 4096, flags: libc::MAP_ANONYMOUS as u32, ..Request::default() };
-    for (address, caller) in [(0x10000, 0x1234), (0x20000, 0x2345), (0x30000, 0x3456), (0x40000, 0)] {
+    let callers =
+        [(0x10000, 0x1234), (0x20000, 0x2345), (0x30000, 0x3456), (0x40000, 0), (0x50000, JEMALLOC)];
+    for (address, caller) in callers {
         program.call(What::Map { address, request, caller });
     }
-    let names = ["[anon:jemalloc]", "[anon:glibc]", "[anon:mmap]", "[anon:mmap]"];
+    let names = ["[anon:jemalloc]", "[anon:glibc]", "[anon:mmap]", "[anon:mmap]", "[anon:jemalloc]"];
     let told: Vec<_> = program.lines.0.iter().filter_map(|line| line.rsplit_once(' ')).collect();
     assert!(names.iter().all(|name| told.iter().any(|(_, end)| end == name)));
     assert_eq!(
