@@ -393,24 +393,32 @@ pub(crate) fn write_parts(descriptor: Descriptor, parts: &[&[u8]]) -> Result<()>
     let len: usize = parts.iter().map(|part| part.len()).sum();
     while written < len {
         let mut skip = written;
-        let mut vectors = [libc::iovec { iov_base: core::ptr::null_mut(), iov_len: 0 }; 8];
-        for (vector, part) in vectors.iter_mut().zip(parts) {
+        let rests = parts.iter().map(move |part| {
             let rest = part.get(skip.min(part.len())..).unwrap_or_default();
             skip = skip.saturating_sub(part.len());
-            *vector = libc::iovec { iov_base: rest.as_ptr().cast_mut().cast(), iov_len: rest.len() };
-        }
-        written += match retry(|| {
-            // SAFETY: the kernel reads from the parts only.
-            unsafe {
-                let memory = vectors.as_ptr().addr();
-                syscall(libc::SYS_writev, [descriptor.0 as usize, memory, parts.len().min(8), 0, 0, 0])
+            rest
+        });
+        written += match write_vectors(descriptor, rests.clone()) {
+            Ok(0) => return Err(Errno(libc::EIO)),
+            Ok(more) => more,
+            // A sandbox may know of the plain call only.
+            Err(Errno(libc::EPERM)) => {
+                return rests.into_iter().try_for_each(|rest| write_all(descriptor, rest));
             }
-        })? {
-            0 => return Err(Errno(libc::EIO)),
-            more => more,
+            Err(error) => return Err(error),
         };
     }
     Ok(())
+}
+
+fn write_vectors<'a>(descriptor: Descriptor, parts: impl Iterator<Item = &'a [u8]>) -> Result<usize> {
+    let mut vectors = [libc::iovec { iov_base: core::ptr::null_mut(), iov_len: 0 }; 8];
+    for (vector, part) in vectors.iter_mut().zip(parts) {
+        *vector = libc::iovec { iov_base: part.as_ptr().cast_mut().cast(), iov_len: part.len() };
+    }
+    let arguments = [descriptor.0 as usize, vectors.as_ptr().addr(), vectors.len(), 0, 0, 0];
+    // SAFETY: the kernel reads from the parts only; an empty one is none.
+    retry(|| unsafe { syscall(libc::SYS_writev, arguments) })
 }
 
 pub(crate) fn read_link<'a>(path: &CStr, buffer: &'a mut [u8]) -> Result<&'a [u8]> {
