@@ -1,6 +1,7 @@
 //! From ticks to microseconds: straight lines from one clock pair to the next.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use super::marks::{ClockPair, Start};
 use crate::event::Timestamp;
@@ -25,10 +26,10 @@ struct Line {
 /// Converts the ticks of a file.
 #[derive(Debug)]
 pub(crate) struct Clock {
-    /// The line that was used last, and those that follow it.
     lines: VecDeque<Line>,
-    /// Where the first line ends.
-    until: u64,
+    /// The line that was used last, and the ticks that lie on it.
+    line: Line,
+    ticks: Range<u64>,
 }
 
 impl Clock {
@@ -37,7 +38,7 @@ impl Clock {
         let nanoseconds = if start.rate == 0 { 1 << 32 } else { start.rate };
         let rate = (u128::from(nanoseconds) << (POINT - 32)).div_ceil(1000);
         let line = Line::new(start.pair, u64::try_from(rate).unwrap_or(u64::MAX));
-        Self { lines: VecDeque::from([line]), until: u64::MAX }
+        Self { lines: VecDeque::from([line]), line, ticks: 0..0 }
     }
 
     /// Takes a further pair: the line before it ends there. One that goes back in time is not believed.
@@ -55,7 +56,7 @@ impl Clock {
         if self.lines.len() > LINES_MAX {
             self.lines.pop_front();
         }
-        self.until = self.lines.get(1).map_or(u64::MAX, |line| line.tick);
+        self.ticks = 0..0;
     }
 
     /// Forgets lines that end before `tick`: no earlier one is asked for any more.
@@ -63,22 +64,26 @@ impl Clock {
         while self.lines.get(1).is_some_and(|line| line.tick <= tick) {
             self.lines.pop_front();
         }
-        self.until = self.lines.get(1).map_or(u64::MAX, |line| line.tick);
+        self.ticks = 0..0;
     }
 
     /// The time of `tick`.
     #[inline]
-    pub(crate) fn time(&self, tick: u64) -> Timestamp {
-        match self.lines.front() {
-            Some(line) if tick < self.until => line.time(tick),
-            _ => self.time_on_later_line(tick),
+    pub(crate) fn time(&mut self, tick: u64) -> Timestamp {
+        if !self.ticks.contains(&tick) {
+            self.find_line(tick);
         }
+        self.line.time(tick)
     }
 
     #[cold]
-    fn time_on_later_line(&self, tick: u64) -> Timestamp {
+    fn find_line(&mut self, tick: u64) {
         let after = self.lines.partition_point(|line| line.tick <= tick);
-        self.lines.get(after.saturating_sub(1)).map_or(Timestamp(0), |line| line.time(tick))
+        // Before the first pair, the first line goes on backwards.
+        let start = if after <= 1 { 0 } else { self.lines.get(after - 1).map_or(0, |line| line.tick) };
+        let end = self.lines.get(after.max(1)).map_or(u64::MAX, |line| line.tick);
+        self.line = self.lines.get(after.saturating_sub(1)).copied().unwrap_or(self.line);
+        self.ticks = start..end;
     }
 }
 

@@ -109,7 +109,7 @@ impl<R: Read> Stream<R> {
     #[inline(always)]
     fn next_at_once(&mut self) -> Option<Event<'static>> {
         let lane = self.merge.current()?;
-        let (event, tick) = self.telling.at_once(lane, &self.clock)?;
+        let (event, tick) = self.telling.at_once(lane, &mut self.clock)?;
         lane.advance();
         self.pass(tick);
         Some(event)
@@ -160,7 +160,7 @@ impl<R: Read> Stream<R> {
                     Some(Next::Event { lane: index, stamped }) => {
                         self.pass(stamped.tick);
                         let lane = self.merge.lane(index);
-                        lane.and_then(|lane| self.telling.take(index, lane, &stamped, &self.clock))
+                        lane.and_then(|lane| self.telling.take(index, lane, &stamped, &mut self.clock))
                     }
                     Some(Next::Rare { tick }) => self.take_rare(tick),
                     None => self.end_window(),

@@ -76,7 +76,7 @@ impl Telling {
 
     /// The event at the head of a lane, and its tick, if it can be told as it is.
     #[inline(always)]
-    pub(crate) fn at_once(&self, lane: &Lane, clock: &Clock) -> Option<(Event<'static>, u64)> {
+    pub(crate) fn at_once(&self, lane: &Lane, clock: &mut Clock) -> Option<(Event<'static>, u64)> {
         let stamped = lane.head()?;
         if !self.queue.is_empty() || !self.moves.is_empty() || lane.override_time.is_some() {
             return None;
@@ -103,7 +103,7 @@ impl Telling {
         index: LaneIndex,
         lane: &mut Lane,
         stamped: &Stamped,
-        clock: &Clock,
+        clock: &mut Clock,
     ) -> Option<Told> {
         let thread = stamped.thread;
         let mut now = || Timestamp(lane.override_time.take().unwrap_or_else(|| clock.time(stamped.tick).0));

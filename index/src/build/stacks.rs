@@ -46,12 +46,44 @@ pub(super) struct Stacks {
     lists: Interner<u32>,
     /// The list of every raw backtrace, or [`NONE`] while it was only referred to.
     raw: Vec<u32>,
-    raw_by_id: FxHashMap<u64, RawBacktrace>,
+    raw_by_id: RawById,
     /// The last full address list of each thread, which partial backtraces build on.
     previous: FxHashMap<u32, Vec<u64>>,
     decoded_frames: Vec<u32>,
     decoded_backtraces: u64,
     scratch: Vec<u32>,
+}
+
+/// What the capture's ids of stacks mean at this point. Every event asks, so the small ids that our captures have are
+/// looked up without hashing.
+#[derive(Default)]
+struct RawById {
+    /// By id; [`NONE`] while it means nothing.
+    small: Vec<RawBacktrace>,
+    large: FxHashMap<u64, RawBacktrace>,
+}
+
+/// Ids below are small: 16 MiB of them.
+const SMALL_IDS: usize = 1 << 22;
+
+impl RawById {
+    #[inline]
+    fn get(&self, id: u64) -> RawBacktrace {
+        let small = usize::try_from(id).ok().and_then(|id| self.small.get(id));
+        small.or_else(|| self.large.get(&id)).copied().unwrap_or(NONE)
+    }
+
+    fn set(&mut self, id: u64, raw: RawBacktrace) {
+        match usize::try_from(id).ok().filter(|&id| id < SMALL_IDS) {
+            Some(id) => {
+                if self.small.len() <= id {
+                    self.small.resize(id + 1, NONE);
+                }
+                self.small[id] = raw;
+            }
+            None => drop(self.large.insert(id, raw)),
+        }
+    }
 }
 
 /// The distinct stacks of a capture.
@@ -74,7 +106,7 @@ impl Stacks {
             version: 0,
             lists: Interner::new(),
             raw: Vec::new(),
-            raw_by_id: FxHashMap::default(),
+            raw_by_id: RawById::default(),
             previous: FxHashMap::default(),
             decoded_frames: Vec::new(),
             decoded_backtraces: 0,
@@ -128,15 +160,20 @@ impl Stacks {
 
     /// What an allocation refers to; it may be told later, or never.
     pub(super) fn refer(&mut self, id: u64) -> RawBacktrace {
-        *self.raw_by_id.entry(id).or_insert_with(|| {
-            self.raw.push(NONE);
-            (self.raw.len() - 1) as RawBacktrace
-        })
+        match self.raw_by_id.get(id) {
+            NONE => {
+                let raw = self.raw.len() as RawBacktrace;
+                self.raw.push(NONE);
+                self.raw_by_id.set(id, raw);
+                raw
+            }
+            raw => raw,
+        }
     }
 
     /// What a free refers to: [`NONE`] when no such stack trace was told, which is how "not gathered" is written.
     pub(super) fn find(&self, id: u64) -> RawBacktrace {
-        self.raw_by_id.get(&id).copied().unwrap_or(NONE)
+        self.raw_by_id.get(id)
     }
 
     fn define_addresses(&mut self, id: u64, addresses: impl Iterator<Item = u64>, modules: &mut Modules) {
@@ -158,7 +195,7 @@ impl Stacks {
             self.raw[raw as usize] = list;
         } else if self.raw[raw as usize] != list {
             // The id is used again for another stack: from here on it means that one.
-            self.raw_by_id.insert(id, self.raw.len() as RawBacktrace);
+            self.raw_by_id.set(id, self.raw.len() as RawBacktrace);
             self.raw.push(list);
         }
     }
