@@ -99,6 +99,24 @@ fn of_every_map_the_capture_has_what_is_left_and_how_much_of_it_is_in_memory() -
 }
 
 #[test]
+fn version_2_of_the_container_tells_the_same() -> Result<()> {
+    let folder = tempdir()?;
+    let program = compile("mappings.c", folder.path())?;
+    let path = folder.path().join("program.dat");
+    let mut command = Command::new(&program);
+    command.env("LD_PRELOAD", library()).env("MEMORY_PROFILER_OUTPUT", &path);
+    let ended = run(command.env("MEMORY_PROFILER_FORMAT", "2"))?;
+    let profile = index(&path)?;
+    assert_eq!(profile.manifest().defects, [""; 0]);
+    let run = Run { _folder: folder, capture: Capture { path, ended }, profile };
+    for (site, told) in run.told()? {
+        assert_eq!(run.left(&site).places, told.places, "{site}");
+    }
+    assert_eq!(run.made_by("short_lived").count(), 1001);
+    Ok(())
+}
+
+#[test]
 fn maps_are_named_and_have_the_access_that_was_asked_for() -> Result<()> {
     let run = Run::of("mappings.c")?;
     let the = |site| run.made_by(site).next().context(site);

@@ -49,9 +49,10 @@ impl Stream {
         self.container.event(self.tick, event)
     }
 
-    /// Adds an event that happens at `tick`.
+    /// Adds an event that happens at `tick`. Rare events stand in one order: after one of later, it counts as of then.
     pub(super) fn event_at(&mut self, tick: Tick, event: &Event<'_>) -> Result<()> {
-        self.container.event(tick, event)
+        self.advance(tick);
+        self.container.event(self.tick, event)
     }
 
     /// Adds an event of 0.11 that is encoded already.
@@ -73,7 +74,7 @@ impl Stream {
 
     /// Rare events happen at `tick` from here on.
     pub(super) fn advance(&mut self, tick: Tick) {
-        self.tick = tick;
+        self.tick = self.tick.max(tick);
     }
 
     /// Length of a file of version 2, and how many blocks it has.
