@@ -6,6 +6,7 @@ use bytehound_format::{Event, Reader, alloc_flags};
 use bytehound_tests::{
     Capture, Run, check, compile_as, index, library, program_with_allocator, run, sites_in,
 };
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::tempdir;
@@ -172,5 +173,18 @@ fn an_allocator_that_cannot_be_found_in_a_stripped_program_is_told_of() -> Resul
     );
     let run = Run::of_program(tempdir()?, &whole, &[])?;
     assert_eq!(warnings(&run.capture.path)?, "");
+    Ok(())
+}
+
+#[test]
+fn a_program_that_loads_no_library_runs_and_is_said_to_leave_no_capture() -> Result<()> {
+    let folder = tempdir()?;
+    let program = compile_as("exits.c", &folder.path().join("exits"), &["-static"])?;
+    let words = [program.as_os_str(), OsStr::new("exit")];
+    let plain = run(Command::new(words[0]).arg(words[1]))?;
+    let capture = Capture::of(folder.path(), "program", &words)?;
+    assert_eq!((capture.ended.code, &capture.ended.stdout), (plain.code, &plain.stdout));
+    assert!(capture.ended.stderr.contains("nothing was captured"), "{}", capture.ended.stderr);
+    assert!(!capture.path.exists());
     Ok(())
 }

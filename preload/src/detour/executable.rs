@@ -21,6 +21,9 @@ pub(crate) struct Symbol<'a> {
     pub(crate) is_global: bool,
 }
 
+/// Larger sections are not searched: a program's start should not take longer for it.
+const SEARCHED_MAX: usize = 16 << 20;
+
 /// Where things are in ELF files of 64 bits.
 mod elf {
     pub(super) const SEGMENTS: usize = 32;
@@ -70,13 +73,14 @@ impl Executable {
         self.sections().any(|section| number(section, 4, 4) as u32 == elf::SYMBOL_TABLE)
     }
 
-    /// Whether this text is among the constants of the program.
+    /// Whether this text is among the constants of the program, if these are not very many.
     pub(crate) fn mentions(&self, text: &[u8]) -> bool {
         let constants = self.sections().filter(|section| {
             let (kind, flags) = (number(section, 4, 4) as u32, number(section, 8, 8));
             kind == elf::CONTENT && flags & (elf::WRITABLE | elf::LOADED | elf::CODE) == elf::LOADED
         });
-        constants.filter_map(|section| self.content(section)).any(|content| contains(content, text))
+        let mut contents = constants.filter_map(|section| self.content(section));
+        contents.any(|content| content.len() <= SEARCHED_MAX && contains(content, text))
     }
 
     /// Whether a function in memory is this file's.
