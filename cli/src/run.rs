@@ -2,17 +2,20 @@
 //! output, signals and exit status are its own.
 
 mod captures;
+mod rescue;
 mod signals;
 
 use crate::arguments::RunArguments;
 use anyhow::{Context, Result, ensure};
 use bytehound_settings::Settings;
 use captures::{Pattern, Processes};
+use rescue::{Rescued, Shared};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStringExt;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 use std::time::SystemTime;
 
 /// Runs the program; its exit code is ours. If a signal ends it, the same one ends us.
@@ -26,10 +29,12 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<u8> {
         command.env("MEMORY_PROFILER_LABELS", label_lines(&arguments.labels));
     }
     let settings = settings(&command);
+    let shared = Shared::with(&mut command);
     let started = SystemTime::now();
     let (pid, status) =
         signals::run(&mut command).with_context(|| format!("cannot run `{}`", program.to_string_lossy()))?;
     let processes = if settings.track_child_processes { Processes::All } else { Processes::One(pid) };
+    complete(&shared, status);
     if !pattern.as_os_str().is_empty() {
         report(&Pattern::new(&pattern, processes), started);
     }
@@ -94,6 +99,23 @@ fn preload(library: &Path) -> OsString {
 
 fn label_lines(labels: &[(String, String)]) -> String {
     labels.iter().map(|(key, value)| format!("{key}={value}\n")).collect()
+}
+
+/// Adds to the capture what the program did not get to write, and says so.
+fn complete(shared: &Result<Shared>, status: ExitStatus) {
+    match shared.as_ref().map(|shared| shared.rescue(status)) {
+        Ok(Ok(None)) => {}
+        Ok(Ok(Some(Rescued { path, finished }))) => eprintln!(
+            "bytehound: the program did not end its capture itself: {} events that it had in memory were added to `{}`",
+            finished.events,
+            path.display()
+        ),
+        Ok(Err(error)) => eprintln!("bytehound: warning: {error:#}"),
+        Err(error) if status.signal().is_some() => {
+            eprintln!("bytehound: warning: up to a second is missing at the end of the capture: {error:#}");
+        }
+        Err(_) => {}
+    }
 }
 
 fn report(pattern: &Pattern, started: SystemTime) {

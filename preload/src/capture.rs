@@ -138,7 +138,8 @@ fn attach(local: &'static ThreadLocal, record: usize) -> Option<(&'static Thread
 pub(crate) fn detach() {
     let local = arch::thread_local();
     let record = local.record.swap(RETIRED, Ordering::Relaxed);
-    if record > RETIRED {
+    // In the child of a fork there is no record any more.
+    if record > RETIRED && !is(Mode::Silent) {
         // SAFETY: as in `enter`.
         unsafe { &*core::ptr::with_exposed_provenance::<Thread>(record) }.give_up();
     }

@@ -20,6 +20,11 @@ pub(crate) fn choose() {
     COUNTS_CYCLES.store(trusted && arch::counter_is_invariant(), Ordering::Relaxed);
 }
 
+/// Whether ticks are those of the processor's counter.
+pub(crate) fn counts_cycles() -> bool {
+    COUNTS_CYCLES.load(Ordering::Relaxed)
+}
+
 /// Nanoseconds a tick, times 2³²; 0 if it has to be measured.
 pub(crate) fn known_rate() -> u64 {
     if COUNTS_CYCLES.load(Ordering::Relaxed) { 0 } else { 1 << 32 }

@@ -9,7 +9,7 @@
 //! | `unwind`, `published`, `unload` | walking a stack |
 //! | `writer` | all rings to one order, and that to the file |
 //! | `streaming` | the file to clients, while it grows |
-//! | `lifecycle`, `exec`, `sandbox`, `signal`, `settings`, `placeholders`, `environment`, `log` | the process from its first call to its end |
+//! | `lifecycle`, `exec`, `fork`, `handover`, `sandbox`, `signal`, `settings`, `placeholders`, `environment`, `log` | the process from its first call to its end |
 //! | `maps` | what is mapped where, by whom, and how much of it is in memory |
 //! | `arch`, `sys`, `clock`, `memory`, `glob` | processor, kernel, time, memory, and files |
 //!
@@ -25,7 +25,9 @@ mod control;
 mod detour;
 mod environment;
 mod exec;
+mod fork;
 mod glob;
+mod handover;
 mod hooks;
 mod lifecycle;
 mod log;

@@ -17,7 +17,9 @@ use crate::clock::{self, Pair};
 use crate::log::{self, Level};
 use crate::settings::{self, Settings};
 use crate::writer::{self, FlushRequest};
-use crate::{allocators, exec, hooks, maps, real, region, sandbox, signal, sys, thread_end, unwind};
+use crate::{
+    allocators, exec, fork, handover, hooks, maps, real, region, sandbox, signal, sys, thread_end, unwind,
+};
 
 /// What is known from the start on.
 pub(crate) struct Start {
@@ -81,6 +83,7 @@ pub(crate) fn initialise() {
     capture::privately(|| {
         hooks::look_up_all();
         exec::look_up_all();
+        fork::look_up_all();
         sandbox::look_up_all();
         clock::choose();
         let (settings, warnings) = settings::from_environment();
@@ -100,8 +103,9 @@ pub(crate) fn initialise() {
         let mode = if settings.disable_by_default { Mode::Idle } else { Mode::Recording };
         let process = sys::process_id().unwrap_or(0);
         let executed = settings.executed_by(process);
+        let has_region = region::make(&settings, process).is_some();
         let start = Start { settings, warnings, executed, moment: Pair::now(), process };
-        if START.set(start).is_ok() && region::make().is_some() {
+        if START.set(start).is_ok() && has_region {
             capture::open(mode);
         }
     });
@@ -120,7 +124,7 @@ extern "C" fn construct() {
     capture::privately(|| {
         let warnings = DETOURS.get_or_init(install_detours);
         warnings.iter().for_each(|warning| log::say(Level::Warn, format_args!("{warning}")));
-        register_end();
+        register_end_and_forks();
         register_signals(&start.settings);
         if !start.settings.track_child_processes {
             crate::environment::hide_preload();
@@ -129,7 +133,9 @@ extern "C" fn construct() {
     CONSTRUCTED.store(true, Ordering::Release);
     if capture::is(Mode::Recording) {
         ensure_writer();
+        wait_for_the_file();
     }
+    handover::hide_descriptor(stage_is(Stage::Running));
 }
 
 fn install_detours() -> Vec<String> {
@@ -141,6 +147,12 @@ fn install_detours() -> Vec<String> {
 }
 
 unsafe extern "C" {
+    fn __register_atfork(
+        before: Option<extern "C" fn()>,
+        in_parent: Option<extern "C" fn()>,
+        in_child: Option<extern "C" fn()>,
+        library: *mut c_void,
+    ) -> c_int;
     fn __cxa_atexit(call: extern "C" fn(*mut c_void), argument: *mut c_void, library: *mut c_void) -> c_int;
     fn __cxa_at_quick_exit(call: extern "C" fn(*mut c_void), library: *mut c_void) -> c_int;
 }
@@ -149,13 +161,14 @@ extern "C" fn at_exit(_: *mut c_void) {
     finish();
 }
 
-/// Registered first, so called last: after all destructors. No library's unloading runs it (the null).
-fn register_end() {
+/// The end is registered first, so called last: after all destructors. No library's unloading removes it (the null).
+fn register_end_and_forks() {
     let nothing = core::ptr::null_mut();
     // SAFETY: the callback stays valid: the library is never unloaded.
     unsafe {
         __cxa_atexit(at_exit, nothing, nothing);
         __cxa_at_quick_exit(at_exit, nothing);
+        __register_atfork(None, None, Some(handover::replace_in_child), nothing);
     }
 }
 
@@ -228,6 +241,15 @@ pub(crate) fn sync(patience: Duration) -> bool {
 const STEP: Duration = Duration::from_millis(20);
 /// The end of the program waits so long for the writer.
 const FINISH_PATIENCE: Duration = Duration::from_secs(60);
+
+/// Lets a program whose memory is shared begin only when it has a file, so that nothing of it is lost even if it is
+/// killed at once.
+fn wait_for_the_file() {
+    let deadline = Deadline::after(Duration::from_secs(1));
+    while handover::is_waiting() && stage_is(Stage::Running) && !deadline.is_over() {
+        signal::pause(Duration::from_micros(100));
+    }
+}
 
 /// Starts the writer if it does not run and can.
 pub(crate) fn ensure_writer() {

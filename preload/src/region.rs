@@ -6,7 +6,8 @@ use core::sync::atomic::{AtomicPtr, Ordering};
 
 use bytehound_rings::Region;
 
-use crate::sys;
+use crate::settings::Settings;
+use crate::{handover, sys};
 
 /// Address space that is asked for first; halved until the kernel gives it. Pages that nobody writes to are never
 /// there.
@@ -24,10 +25,16 @@ pub(crate) fn get() -> Option<&'static Region> {
     unsafe { REGION.load(Ordering::Acquire).as_ref() }
 }
 
-/// Makes the region; once in the process's life.
-pub(crate) fn make() -> Option<&'static Region> {
+/// Makes the region, once in the process's life: in memory that is handed over, or of its own.
+pub(crate) fn make(settings: &Settings, process: u32) -> Option<&'static Region> {
     let limit = sys::address_space_limit().map_or(LEN_MAX, |limit| (limit / SHARE) as usize);
     let largest = limit.clamp(LEN_MIN, LEN_MAX).next_multiple_of(LEN_MIN);
+    let region = handover::take(settings, process, largest).or_else(|| make_own(largest))?;
+    REGION.store(core::ptr::from_ref(region).cast_mut(), Ordering::Release);
+    Some(region)
+}
+
+fn make_own(largest: usize) -> Option<&'static Region> {
     let mut lens = (0..).map(|halvings| largest >> halvings).take_while(|&len| len >= LEN_MIN);
     let memory = lens.find_map(|len| sys::map(len).ok())?;
     sys::keep_pages_small(memory);
@@ -35,7 +42,5 @@ pub(crate) fn make() -> Option<&'static Region> {
     sys::wipe_on_fork(memory);
     let start = memory.as_mut_ptr().expose_provenance();
     // SAFETY: the mapping is new, zeroed, and never unmapped; nobody else knows it.
-    let region = unsafe { Region::create(start, memory.len())? };
-    REGION.store(core::ptr::from_ref(region).cast_mut(), Ordering::Release);
-    Some(region)
+    unsafe { Region::create(start, memory.len()) }
 }

@@ -1,6 +1,6 @@
 //! What the environment asks for.
 
-pub(crate) use bytehound_settings::{EXECUTED, Level, Settings};
+pub(crate) use bytehound_settings::{EXECUTED, Level, REGION, Settings};
 
 use crate::environment;
 

@@ -80,6 +80,30 @@ pub(crate) unsafe fn unmap(address: usize, len: usize) {
     let _ = checked(unsafe { syscall(libc::SYS_munmap, [address, len, 0, 0, 0, 0]) });
 }
 
+/// A file's memory, shared with whoever else maps it; its address.
+pub(crate) fn map_shared(file: Descriptor, len: usize) -> Result<usize> {
+    let protection = (libc::PROT_READ | libc::PROT_WRITE) as usize;
+    let flags = (libc::MAP_SHARED | libc::MAP_NORESERVE) as usize;
+    // SAFETY: a new mapping touches nothing that exists.
+    checked(unsafe { syscall(libc::SYS_mmap, [0, len, protection, flags, file.0 as usize, 0]) })
+}
+
+/// Leaves these pages out of the children of forks, and out of cores.
+pub(crate) fn keep_from_children(start: usize, len: usize) {
+    for advice in [libc::MADV_DONTFORK, libc::MADV_DONTDUMP, libc::MADV_NOHUGEPAGE] {
+        // SAFETY: the advice does not change what this process sees.
+        unsafe { syscall(libc::SYS_madvise, [start, len, advice as usize, 0, 0, 0]) };
+    }
+}
+
+/// Maps private zeroed memory where [`keep_from_children`] has left a hole.
+pub(crate) fn map_empty_at(start: usize, len: usize) {
+    let protection = (libc::PROT_READ | libc::PROT_WRITE) as usize;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED_NOREPLACE;
+    // SAFETY: it replaces nothing that is there.
+    unsafe { syscall(libc::SYS_mmap, [start, len, protection, flags as usize, usize::MAX, 0]) };
+}
+
 /// Makes the kernel zero these pages in the child of a fork.
 pub(crate) fn wipe_on_fork<T>(memory: &[T]) {
     advise(memory, libc::MADV_WIPEONFORK);
@@ -117,17 +141,22 @@ pub(crate) enum Open {
     New,
     /// Created with mode 0600, or added to.
     Append,
+    /// To be read and written, by a program that is executed, too.
+    Inherited,
 }
 
 pub(crate) fn open(path: &CStr, how: Open) -> Result<Descriptor> {
-    let flags = libc::O_CLOEXEC
-        | match how {
-            Open::Read => libc::O_RDONLY,
-            Open::Write => libc::O_WRONLY,
-            Open::Create => libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC,
-            Open::New => libc::O_RDWR | libc::O_CREAT | libc::O_EXCL,
-            Open::Append => libc::O_WRONLY | libc::O_CREAT | libc::O_APPEND,
-        };
+    let flags = match how {
+        Open::Inherited => 0,
+        _ => libc::O_CLOEXEC,
+    } | match how {
+        Open::Read => libc::O_RDONLY,
+        Open::Create => libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC,
+        Open::New => libc::O_RDWR | libc::O_CREAT | libc::O_EXCL,
+        Open::Append => libc::O_WRONLY | libc::O_CREAT | libc::O_APPEND,
+        Open::Write => libc::O_WRONLY,
+        Open::Inherited => libc::O_RDWR,
+    };
     let at = libc::AT_FDCWD as isize as usize;
     retry(|| {
         // SAFETY: the path ends with a NUL.
@@ -146,6 +175,35 @@ pub(crate) fn unlink(path: &CStr) -> Result<()> {
     let at = libc::AT_FDCWD as isize as usize;
     // SAFETY: the path ends with a NUL.
     checked(unsafe { syscall(libc::SYS_unlinkat, [at, path.as_ptr().addr(), 0, 0, 0, 0]) }).map(drop)
+}
+
+/// Has a descriptor closed when another program is executed.
+pub(crate) fn close_on_exec(descriptor: Descriptor) {
+    let (command, flag) = (libc::F_SETFD as usize, libc::FD_CLOEXEC as usize);
+    // SAFETY: only descriptors that are this library's come here.
+    unsafe { syscall(libc::SYS_fcntl, [descriptor.0 as usize, command, flag, 0, 0, 0]) };
+}
+
+/// Takes from a file what it has beyond `len` bytes, and goes on there.
+pub(crate) fn cut_file(file: Descriptor, len: u64) -> Result<()> {
+    // SAFETY: changes the file only.
+    checked(unsafe { syscall(libc::SYS_ftruncate, [file.0 as usize, len as usize, 0, 0, 0, 0]) })?;
+    let arguments = [file.0 as usize, len as usize, libc::SEEK_SET as usize, 0, 0, 0];
+    // SAFETY: seeking moves this descriptor's offset only.
+    checked(unsafe { syscall(libc::SYS_lseek, arguments) }).map(drop)
+}
+
+/// Zeroes a file of `len` bytes.
+pub(crate) fn empty_file(file: Descriptor, len: u64) -> Result<()> {
+    cut_file(file, 0)?;
+    cut_file(file, len)
+}
+
+/// The path of an open file, if it has one.
+pub(crate) fn path_of(descriptor: Descriptor, buffer: &mut [u8]) -> Option<&[u8]> {
+    let link = std::ffi::CString::new(format!("/proc/thread-self/fd/{}", descriptor.0)).ok()?;
+    let path = read_link(&link, buffer).ok()?;
+    (path.starts_with(b"/") && !path.ends_with(b" (deleted)")).then_some(path)
 }
 
 /// A copy of `descriptor` at 3 or above.

@@ -9,10 +9,13 @@
 //!
 //! [`Thread`] and [`Stacks`] are what hooks use; they take no lock, allocate nothing but from the region, and make no
 //! system calls. [`Drain`] is the other side: it takes the bytes out of the rings and gives them to a [`Sink`].
+//! [`finish()`] ends the file of a process that is gone, whose memory was shared through a [`Handover`].
 
 mod commit;
 mod drain;
 mod feed;
+mod finish;
+mod handover;
 mod progress;
 mod recent;
 mod region;
@@ -23,6 +26,8 @@ mod tick;
 
 pub use commit::Commit;
 pub use drain::{Drain, Extent, Round, Sink};
+pub use finish::{Blocks, Finished, finish};
+pub use handover::{Clock, HANDOVER_LEN, Handover, Left, Ticket};
 pub use recent::Recent;
 pub use region::Region;
 pub use ring::{Pushed, RING_LEN, Ring};

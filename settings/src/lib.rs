@@ -8,7 +8,7 @@ mod table;
 mod value;
 mod warnings;
 
-pub use table::{EXECUTED, Setting, Settings, TABLE};
+pub use table::{EXECUTED, REGION, Setting, Settings, TABLE};
 pub use value::{Format, Kind, Level};
 pub use warnings::warnings;
 

@@ -4,6 +4,8 @@ use crate::value::{Format, Kind, Labels, Level, Value};
 use crate::{PREFIX, split};
 use core::net::Ipv4Addr;
 
+/// How the variable begins in which a program is told of memory that is handed over to it.
+pub const REGION: &[u8] = b"MEMORY_PROFILER_REGION=";
 /// How the variable begins in which a captured program tells the next one of its process that one's number.
 pub const EXECUTED: &[u8] = b"MEMORY_PROFILER_EXECUTED=";
 
@@ -75,7 +77,7 @@ settings! {
     OUTPUT = output: Vec<u8> = b"memory-profiling_%e_%t_%p.dat".to_vec(), "`memory-profiling_%e_%t_%p.dat`",
         "where the capture goes; `%p` process id, `%t` seconds since 1970, `%e` name of the executable, `%n` a counter from 0, `%%` a percent sign; empty: to no file";
     FORMAT = format: Format = Format::V0_11, "`0.11`",
-        "the version of the container: `0.11`, as Bytehound 0.11 reads it";
+        "the version of the container: `2`, or `0.11`, as Bytehound 0.11 reads it";
     WRITE_BINARIES_TO_OUTPUT = write_binaries_to_output: bool = true, "1",
         "puts the program and its libraries into the capture, so that names and lines can be found anywhere";
     INCLUDE_FILE = include_file: Option<Vec<u8>> = None, "unset",
@@ -132,6 +134,7 @@ settings! {
         "has no meaning here: loaded libraries are noticed without it";
     EMIT_PARTIAL_BACKTRACES = emit_partial_backtraces: bool = true, "1",
         "has no meaning here: every stack is whole";
+    REGION = region: Option<Vec<u8>> = None, "", "";
     EXECUTED = executed: Option<Vec<u8>> = None, "", "";
 }
 

@@ -5,9 +5,11 @@ use core::ffi::{CStr, c_char};
 use core::ptr::null;
 use std::io::Write;
 
+use bytehound_rings::Ticket;
+
 use super::Strings;
 use crate::environment::{self, Hidden, LD_PRELOAD};
-use crate::settings::EXECUTED;
+use crate::settings::{EXECUTED, REGION};
 use crate::sys;
 
 /// An environment in memory of its own, given back if the program stays after all.
@@ -15,13 +17,23 @@ pub(super) struct NextEnvironment {
     memory: &'static mut [u8],
 }
 
-/// Room for the variable that says the number.
-const NUMBER_LEN: usize = 80;
+/// What the next program is told.
+pub(super) struct Told {
+    /// The process, which stays.
+    pub(super) process: u32,
+    /// How many captured programs the process has executed before it.
+    pub(super) number: u64,
+    /// Where it finds what is handed over to it.
+    pub(super) ticket: Option<Ticket>,
+}
+
+/// Room for the variables that say the number, and where to find what is handed over.
+const TOLD_LEN: usize = 200;
 
 impl NextEnvironment {
     /// Makes it of the one that the program passes on. None if that is passed on as it is: it does not preload this
     /// library, because the program has removed it.
-    pub(super) fn prepare(from: Strings, process: u32, number: u64) -> Option<Self> {
+    pub(super) fn prepare(from: Strings, told: &Told) -> Option<Self> {
         // SAFETY: the program passes strings and a null pointer, as the function wants them.
         let entries = || unsafe { environment::entries_of(from) };
         let current = entries().find_map(|entry| text(entry).strip_prefix(LD_PRELOAD))?;
@@ -29,9 +41,9 @@ impl NextEnvironment {
         if hidden.is_none() && !environment::preloads_us(current) {
             return None;
         }
-        // Two strings may be new, and the null pointer is one more.
-        let pointers_len = (entries().count() + 3) * size_of::<*const c_char>();
-        let texts_len = hidden.map_or(0, Hidden::len) + current.len() + LD_PRELOAD.len() + NUMBER_LEN;
+        // Three strings may be new, and the null pointer is one more.
+        let pointers_len = (entries().count() + 4) * size_of::<*const c_char>();
+        let texts_len = hidden.map_or(0, Hidden::len) + current.len() + LD_PRELOAD.len() + TOLD_LEN;
         let memory = sys::map(pointers_len + texts_len).ok()?;
         let mut next = Self { memory };
         let (pointers, texts) = next.parts(pointers_len);
@@ -39,14 +51,23 @@ impl NextEnvironment {
         let preload = hidden.and_then(|hidden| texts.add(|room| hidden.restore(current, room)));
         let number = texts.add(|room| {
             room.write_all(EXECUTED)?;
-            write!(room, "{process}:{number}")
+            write!(room, "{}:{}", told.process, told.number)
+        });
+        let ticket = told.ticket.and_then(|ticket| {
+            texts.add(|room| {
+                room.write_all(REGION)?;
+                write!(room, "{ticket}")
+            })
         });
         let kept = entries().filter_map(|entry| match text(entry) {
             text if text.starts_with(LD_PRELOAD) => Some(preload.unwrap_or(entry)),
-            text if text.starts_with(EXECUTED) => None,
+            text if text.starts_with(EXECUTED) || text.starts_with(REGION) => None,
             _ => Some(entry),
         });
-        pointers.iter_mut().zip(kept.chain(number).chain([null()])).for_each(|(to, from)| *to = from);
+        pointers
+            .iter_mut()
+            .zip(kept.chain(number).chain(ticket).chain([null()]))
+            .for_each(|(to, from)| *to = from);
         Some(next)
     }
 
@@ -96,10 +117,13 @@ mod tests {
 
     use super::*;
 
+    const TICKET: Ticket = Ticket { descriptor: 9, device: 1, inode: 2 };
+    const TOLD: Told = Told { process: 42, number: 3, ticket: Some(TICKET) };
+
     fn next(entries: &[&str]) -> Option<Vec<String>> {
         let entries: Vec<_> = entries.iter().map(|entry| CString::new(*entry).unwrap()).collect();
         let pointers: Vec<_> = entries.iter().map(|entry| entry.as_ptr()).chain([null()]).collect();
-        let next = NextEnvironment::prepare(pointers.as_ptr(), 42, 3)?;
+        let next = NextEnvironment::prepare(pointers.as_ptr(), &TOLD)?;
         // SAFETY: prepared as it should be.
         let entries = unsafe { environment::entries_of(next.strings()) };
         Some(entries.map(|entry| String::from_utf8(text(entry).to_vec()).unwrap()).collect())
@@ -108,14 +132,15 @@ mod tests {
     #[test]
     fn the_next_program_is_told_its_number_and_keeps_all_else() {
         let preload = "LD_PRELOAD=/x/libbytehound.so";
-        let entries = ["A=1", "MEMORY_PROFILER_EXECUTED=42:2", preload, "B"];
-        assert_eq!(next(&entries).unwrap(), ["A=1", preload, "B", "MEMORY_PROFILER_EXECUTED=42:3"]);
+        let (number, region) = ("MEMORY_PROFILER_EXECUTED=42:3", "MEMORY_PROFILER_REGION=9:1:2");
+        let before = ["A=1", "MEMORY_PROFILER_EXECUTED=42:2", preload, "MEMORY_PROFILER_REGION=8:1:2", "B"];
+        assert_eq!(next(&before).unwrap(), ["A=1", preload, "B", number, region]);
     }
 
     #[test]
     fn an_environment_without_this_library_is_left_alone() {
         assert_eq!(next(&[]), None);
         assert_eq!(next(&["A=1", "LD_PRELOAD=x.so"]), None);
-        assert!(NextEnvironment::prepare(null(), 42, 3).is_none());
+        assert!(NextEnvironment::prepare(null(), &TOLD).is_none());
     }
 }

@@ -11,12 +11,13 @@ use core::ffi::{c_char, c_int};
 use core::time::Duration;
 
 use crate::arch::{VariadicFrame, hook_entry, variadic_entry};
+use crate::handover;
 use crate::lifecycle;
 use crate::log::{self, Level};
 use crate::real::Real;
 use crate::streaming;
 use arguments::Arguments;
-use environment::NextEnvironment;
+use environment::{NextEnvironment, Told};
 
 /// Strings of the program, ended by a null pointer.
 type Strings = *const *const c_char;
@@ -38,7 +39,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 fn execute(environment: Strings, call: impl FnOnce(Strings) -> Option<c_int>) -> c_int {
     // A child of `fork` or `vfork` has no capture of its own to end, and none to go on with.
     let Some(start) = lifecycle::start_facts_here() else { return call(environment).unwrap_or(-1) };
-    let next = NextEnvironment::prepare(environment, start.process, start.executed + 1);
+    let passed_on = handover::pass_on();
+    let told = Told { process: start.process, number: start.executed + 1, ticket: passed_on.ticket() };
+    let next = NextEnvironment::prepare(environment, &told);
     let follows = if next.is_some() { "a capture of it goes to a new file" } else { "it is not preloaded" };
     log::say(Level::Info, format_args!("another program is executed: {follows}"));
     if lifecycle::sync(PATIENCE) {

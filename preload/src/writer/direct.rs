@@ -41,9 +41,14 @@ impl Direct {
         self.conversion.advance(now);
     }
 
-    /// Writes the memory map and the binaries.
-    pub(super) fn write_modules(&mut self) -> Result<()> {
-        self.modules.write(&mut self.stream, timestamp(self.now))
+    /// Writes the memory map; gives its text.
+    pub(super) fn write_map(&mut self) -> Result<Vec<u8>> {
+        self.modules.write_map(&mut self.stream, timestamp(self.now))
+    }
+
+    /// Writes the files of the map.
+    pub(super) fn write_binaries(&mut self, map: &[u8]) -> Result<()> {
+        self.modules.write_binaries(map, &mut self.stream, timestamp(self.now))
     }
 
     /// What the file holds.

@@ -51,9 +51,14 @@ impl Events {
         }
     }
 
-    /// Writes the memory map and the binaries.
-    pub(super) fn write_modules(&mut self, now: Pair) -> Result<()> {
-        self.modules.write(&mut self.stream, Timestamp(now.nanoseconds / 1000))
+    /// Writes the memory map; gives its text.
+    pub(super) fn write_map(&mut self, now: Pair) -> Result<Vec<u8>> {
+        self.modules.write_map(&mut self.stream, Timestamp(now.nanoseconds / 1000))
+    }
+
+    /// Writes the files of the map.
+    pub(super) fn write_binaries(&mut self, map: &[u8], now: Pair) -> Result<()> {
+        self.modules.write_binaries(map, &mut self.stream, Timestamp(now.nanoseconds / 1000))
     }
 
     /// Writes one event of the thread `thread`.

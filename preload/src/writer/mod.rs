@@ -24,7 +24,7 @@ use core::time::Duration;
 use crate::clock::{self, Tick};
 use crate::{lifecycle, signal, streaming, sys};
 
-pub(crate) use thread::{end, runs_here, start, start_beside, wait_until_gone};
+pub(crate) use thread::{end, path_of_descriptor, runs_here, start, start_beside, wait_until_gone};
 
 /// Numbers the requests to write everything out.
 static REQUESTED: AtomicU32 = AtomicU32::new(0);

@@ -86,18 +86,27 @@ impl Modules {
     }
 
     /// Writes the map, if its code has changed, and the files that are not in the stream yet.
-    pub(super) fn write(&mut self, stream: &mut Stream, now: Timestamp) -> Result<()> {
-        let Ok(text) = read_maps() else { return Ok(()) };
-        let mappings =
-            || text.split(|&byte| byte == b'\n').filter_map(maps::parse).filter(|it| it.executable);
-        let code = || mappings().map(|Mapping { start, end, inode, .. }| Code { start, end, inode });
+    fn write(&mut self, stream: &mut Stream, now: Timestamp) -> Result<()> {
+        let text = self.write_map(stream, now)?;
+        self.write_binaries(&text, stream, now)
+    }
+
+    /// Writes the map, if its code has changed; gives its text then.
+    pub(super) fn write_map(&mut self, stream: &mut Stream, now: Timestamp) -> Result<Vec<u8>> {
+        let Ok(text) = read_maps() else { return Ok(Vec::new()) };
+        let code = || executable(&text).map(|Mapping { start, end, inode, .. }| Code { start, end, inode });
         if code().eq(self.code.iter().copied()) {
-            return Ok(());
+            return Ok(Vec::new());
         }
         self.code.clear();
         self.code.extend(code());
         stream.file(now, "/proc/self/maps", &text)?;
-        mappings().try_for_each(|mapping| self.write_binary(&mapping, stream, now))
+        Ok(text)
+    }
+
+    /// Writes the files of a map that are not in the stream yet.
+    pub(super) fn write_binaries(&mut self, map: &[u8], stream: &mut Stream, now: Timestamp) -> Result<()> {
+        executable(map).try_for_each(|mapping| self.write_binary(&mapping, stream, now))
     }
 
     fn write_binary(&mut self, mapping: &Mapping<'_>, stream: &mut Stream, now: Timestamp) -> Result<()> {
@@ -110,6 +119,11 @@ impl Modules {
         self.written.push((mapping.inode, path.to_owned()));
         stream.file_from_disk(now, path)
     }
+}
+
+/// The executable mappings of a map.
+fn executable(map: &[u8]) -> impl Iterator<Item = Mapping<'_>> {
+    map.split(|&byte| byte == b'\n').filter_map(maps::parse).filter(|mapping| mapping.executable)
 }
 
 fn covers(code: &[Code], address: u64) -> bool {

@@ -50,12 +50,20 @@ impl Pipeline {
         }
     }
 
-    /// Writes the memory map and the binaries.
-    pub(super) fn write_modules(&mut self, now: Pair) -> Result<()> {
+    /// Writes the memory map; gives its text.
+    pub(super) fn write_map(&mut self, now: Pair) -> Result<Vec<u8>> {
         self.advance(now);
         match &mut self.way {
-            Way::Direct(direct) => direct.write_modules(),
-            Way::Ordered(lanes) => lanes.events.write_modules(now),
+            Way::Direct(direct) => direct.write_map(),
+            Way::Ordered(lanes) => lanes.events.write_map(now),
+        }
+    }
+
+    /// Writes the files of the map.
+    pub(super) fn write_binaries(&mut self, map: &[u8], now: Pair) -> Result<()> {
+        match &mut self.way {
+            Way::Direct(direct) => direct.write_binaries(map),
+            Way::Ordered(lanes) => lanes.events.write_binaries(map, now),
         }
     }
 

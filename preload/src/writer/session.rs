@@ -16,7 +16,7 @@ use crate::log::{self, Level};
 use crate::placeholders::Placeholders;
 use crate::sys::{self, Errno, Result};
 use crate::thread_end::status_if_only_ours_are_left;
-use crate::{calls, capture, region, signal};
+use crate::{calls, capture, handover, region, signal};
 
 /// How long the writer sleeps when nobody wakes it.
 const REST: Duration = Duration::from_millis(200);
@@ -60,18 +60,17 @@ impl Session {
         log.flush();
         let output = output?;
         let capture = output.descriptor();
-        keep_only(log.descriptor(), capture);
+        keep_only([log.descriptor(), capture, handover::descriptor()]);
         let opened = Stream::new(output, start.settings.format, start.moment).and_then(|mut stream| {
             stream.begin(start, executable, capture)?;
             let mut pipeline = Pipeline::new(start, stream);
-            pipeline.write_modules(Pair::now())?;
-            pipeline.flush()?;
-            Ok(pipeline)
+            let drain = begin(&mut pipeline, Drain::new(region), capture)?;
+            Ok((drain, pipeline))
         });
-        let pipeline = checked(opened);
+        let opened = checked(opened);
         log.flush();
-        let drain = Drain::new(region);
-        Some(Self { drain, pipeline: pipeline?, log, marked: 0, settled: Settled::default() })
+        let (drain, pipeline) = opened?;
+        Some(Self { drain, pipeline, log, marked: 0, settled: Settled::default() })
     }
 
     /// Empties the rings until the program ends or the file can't be written.
@@ -136,11 +135,30 @@ impl Session {
         }
         if last {
             self.pipeline.end(self.lost())?;
+            handover::close();
         }
         self.drain.commit(self.pipeline.written());
         self.drain.offer_room(sys::futex_wake);
         Ok(())
     }
+}
+
+/// Writes what the file says before the first event.
+fn begin(
+    pipeline: &mut Pipeline,
+    mut drain: Drain<'static>,
+    capture: Option<sys::Descriptor>,
+) -> Result<Drain<'static>> {
+    let now = Pair::now();
+    let map = pipeline.write_map(now)?;
+    pipeline.flush()?;
+    drain.commit(pipeline.written());
+    // From here on another process can go on, with what is still in the rings.
+    handover::open(capture.filter(|_| pipeline.holds_nothing_back()));
+    pipeline.write_binaries(&map, now)?;
+    pipeline.flush()?;
+    drain.commit(pipeline.written());
+    Ok(drain)
 }
 
 /// Ends recording, once and for all, if there was an error.
@@ -150,16 +168,18 @@ fn checked<T>(result: Result<T>) -> Option<T> {
             let (reason, Errno(number)) = (stream::reason(errno), errno);
             log::say(Level::Error, format_args!("the capture ends here: {reason} (error {number})"));
             capture::silence();
+            handover::close();
         })
         .ok()
 }
 
 /// Closes the copies of the program's descriptors that the writer was born with.
-fn keep_only(one: Option<sys::Descriptor>, other: Option<sys::Descriptor>) {
-    let mut kept = [one, other].map(|kept| kept.map_or(-1, |descriptor| descriptor.0));
+fn keep_only(kept: [Option<sys::Descriptor>; 3]) {
+    let mut kept = kept.map(|kept| kept.map_or(-1, |descriptor| descriptor.0));
     kept.sort_unstable();
-    let [low, high] = kept;
-    sys::close_between(-1, low);
-    sys::close_between(low, high);
-    sys::close_between(high, i32::MAX);
+    let end = kept.into_iter().fold(-1, |below, above| {
+        sys::close_between(below, above);
+        above
+    });
+    sys::close_between(end, i32::MAX);
 }

@@ -3,10 +3,11 @@
 
 use core::sync::atomic::{AtomicI32, AtomicU32, AtomicUsize, Ordering};
 use core::time::Duration;
+use std::ffi::CString;
 
 use super::run;
 use crate::arch;
-use crate::sys::{self, Errno, Result};
+use crate::sys::{self, Descriptor, Errno, Result};
 
 const STACK_LEN: usize = 512 * 1024;
 /// Room around the thread pointer: what code of the C library might look at must be there, zeroed.
@@ -57,17 +58,28 @@ pub(crate) fn wait_until_gone() {
 const GONE_STEP: Duration = Duration::from_millis(1);
 const GONE_STEPS: u32 = 1000;
 
+/// The writer's number.
+static WRITER: AtomicU32 = AtomicU32::new(0);
+
+/// Where the rest of the process finds a descriptor of the writer.
+pub(crate) fn path_of_descriptor(Descriptor(number): Descriptor) -> Option<CString> {
+    let writer = WRITER.load(Ordering::Relaxed);
+    CString::new(format!("/proc/self/task/{writer}/fd/{number}")).ok()
+}
+
 /// Starts the writer.
 pub(crate) fn start() -> Result<()> {
-    start_thread(entry, FLAGS)
+    WRITER.store(start_thread(entry, FLAGS)?, Ordering::Relaxed);
+    Ok(())
 }
 
 /// Starts a thread that shares the descriptors of the calling one: of the writer.
 pub(crate) fn start_beside(entry: extern "C" fn(usize) -> !) -> Result<()> {
-    start_thread(entry, FLAGS | libc::CLONE_FILES as usize)
+    start_thread(entry, FLAGS | libc::CLONE_FILES as usize).map(drop)
 }
 
-fn start_thread(entry: extern "C" fn(usize) -> !, flags: usize) -> Result<()> {
+/// Gives the thread's number.
+fn start_thread(entry: extern "C" fn(usize) -> !, flags: usize) -> Result<u32> {
     let unused = OWN.iter().find(|own| own.stack.load(Ordering::Relaxed) == 0);
     let own = unused.ok_or(Errno(libc::EAGAIN))?;
     let stack = sys::map(STACK_LEN)?.as_mut_ptr().expose_provenance();
@@ -88,7 +100,7 @@ fn start_thread(entry: extern "C" fn(usize) -> !, flags: usize) -> Result<()> {
         own.alive.store(0, Ordering::Relaxed);
         return Err(Errno(-thread as i32));
     }
-    Ok(())
+    Ok(thread as u32)
 }
 
 static STATUS: AtomicI32 = AtomicI32::new(0);
