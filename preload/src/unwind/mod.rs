@@ -3,6 +3,7 @@
 //! Nothing here allocates, takes a lock or writes to the program's stack.
 
 mod cache;
+mod call_sites;
 mod loaded;
 mod memory;
 mod rule;
@@ -18,7 +19,7 @@ use bytehound_format::v2::batch::Node;
 use crate::arch::{HookFrame, Registers};
 use memory::{Regions, Stack};
 use rule::{Base, Frame, Rule};
-use stack_cache::{Machine, StackCache, Step, Visited};
+use stack_cache::{BP, BX, Machine, StackCache, Step, Visited};
 use tables_frame::Outer;
 
 pub(crate) use loaded::note_loaded;
@@ -87,12 +88,12 @@ impl Unwinder {
         }
         let outside = Caller::None { generation: epoch / 2 };
         let mut walk = Walk { stack, regions: &mut self.regions, context: &mut self.context };
-        let caller = self.cache.walk(start, &mut walk, outside, &mut intern);
+        let node = self.cache.walk(start, frame.leaf(), &mut walk, outside, &mut intern);
         if walk.stack.end() != stack.end() {
             // The slots of two stacks: no later walk can tell which is which.
             self.filled.1 = 0;
         }
-        intern(caller, frame.leaf())
+        node
     }
 }
 
@@ -116,7 +117,7 @@ impl Machine for Walk<'_> {
             Some(rule) => self.leave_otherwise(rule, address, frame, caller),
             None => self.learn(address, frame, caller),
         };
-        if matches!(step, Step::Packed | Step::Other) && !is_outside(caller, frame) {
+        if matches!(step, Step::Packed(_) | Step::Other) && !is_outside(caller, frame) {
             Step::Lost
         } else {
             step
@@ -143,10 +144,10 @@ impl Walk<'_> {
     #[inline(always)]
     fn leave_by(&self, rule: Frame, frame: &Visited, caller: &mut Visited) -> Step {
         let Registers { sp, bp, bx, .. } = frame.registers;
-        let base = match rule.base {
-            Base::Sp => sp,
-            Base::Bp => bp,
-            Base::Bx => bx,
+        let (base, needed) = match rule.base {
+            Base::Sp => (sp, 0),
+            Base::Bp => (bp, BP),
+            Base::Bx => (bx, BX),
         };
         let cfa = base.wrapping_add(rule.cfa_offset());
         if cfa.wrapping_sub(sp) > FRAME_LEN_MAX {
@@ -161,7 +162,7 @@ impl Walk<'_> {
             return Step::Lost;
         };
         caller.enter(Registers { ip, sp: cfa, bp, bx }, bp_slot, bx_slot);
-        Step::Packed
+        Step::Packed(needed)
     }
 
     #[cold]

@@ -4,7 +4,8 @@
 //! frame: same address, stack pointer and registers. From there on the rules would read exactly the stack slots
 //! that the last walk read. So these slots are compared, in order, outwards: while they hold what they held,
 //! the next state is the next one of the last walk. If all hold, the rest of the stack is known without walking
-//! it; at the first difference the walk goes on by the rules from there. Nothing beyond a difference is read.
+//! it; else the walk goes on by the rules. Nothing beyond a difference is read. Of the registers only those are
+//! compared on which frames further out depend: what a loop counts in a saved register changes no stack.
 //!
 //! Frames that were left by other ways than a packed rule are barriers: the slots they depend on are not known.
 #![expect(unsafe_code, reason = "reads words one by one")]
@@ -13,6 +14,7 @@ use bytehound_format::v2::Caller;
 use bytehound_format::v2::batch::Node;
 
 use super::FRAMES_MAX;
+use super::call_sites::{CallSites, Site};
 use crate::arch::Registers;
 
 /// A frame, as a walk entered it.
@@ -25,18 +27,27 @@ pub(super) struct Visited {
     /// As `bp_slot`, of the third register.
     pub(super) bx_slot: u64,
     /// The number of this frame and its callers.
-    node: Node,
+    pub(super) node: Node,
     /// The frame was interrupted at its address; it did not call from the instruction before it.
     pub(super) interrupted: bool,
     /// How this frame was left can't be verified: it has to be left anew.
     barrier: bool,
+    /// Registers that this frame is left by.
+    base: u8,
+    /// Registers on which this frame's callers depend, here or further out. The others may be out of date.
+    pub(super) needs: u8,
 }
+
+/// Bits of registers.
+pub(super) const BP: u8 = 1;
+pub(super) const BX: u8 = 2;
 
 /// How a frame was left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// By a packed rule: the caller's registers depend on the recorded slots alone.
-    Packed,
+    /// By a packed rule: the caller's registers depend on the recorded slots, the stack pointer, and these registers
+    /// alone.
+    Packed(u8),
     /// In another way.
     Other,
     /// Not at all, whatever the stack holds.
@@ -56,34 +67,78 @@ pub(super) trait Machine {
 /// The last walk of a thread, and room for the frames that a new one adds. Zeroed memory is an empty one.
 pub(super) struct StackCache {
     len: usize,
+    /// Counts how often the last walk was forgotten.
+    filling: u32,
+    sites: CallSites,
     /// The outermost frame first.
     frames: [Visited; FRAMES_MAX],
     /// The innermost frame first; one more than is kept, to step into.
     fresh: [Visited; FRAMES_MAX + 1],
 }
 
+/// What ends a verification.
+enum Found {
+    /// All frames hold.
+    All,
+    /// The frame was left in another way than by a packed rule.
+    Barrier,
+    /// The next frame outwards does not hold.
+    Difference,
+}
+
 impl StackCache {
     /// Forgets the last walk.
     pub(super) fn clear(&mut self) {
         self.len = 0;
+        self.filling = self.filling.wrapping_add(1);
     }
 
-    /// Walks from `start` outwards, and gives the number of the stack found; `outside`, if there is no frame at all.
+    /// Walks from the caller of the hook `leaf` outwards, and gives the number of the stack with the hook innermost.
     #[inline(always)]
     pub(super) fn walk(
         &mut self,
-        start: Registers,
+        caller: Registers,
+        leaf: u64,
         machine: &mut impl Machine,
         outside: Caller,
         intern: &mut impl FnMut(Caller, u64) -> Node,
-    ) -> Caller {
-        let (mut kept, mut fresh) = self.find(start, machine);
+    ) -> Node {
+        let site = self.sites.get(&caller, leaf);
+        if site.is(&caller, leaf, self.filling) && self.still_leads_on(site, &caller, machine) {
+            return site.node();
+        }
+        let (mut kept, mut fresh) = self.find(caller, machine);
         if kept + fresh > FRAMES_MAX {
             // Too deep to keep the outermost frames: those that fit are found without the last walk.
             self.clear();
-            (kept, fresh) = self.find(start, machine);
+            (kept, fresh) = self.find(caller, machine);
         }
-        self.keep(kept, fresh, outside, intern)
+        let innermost = self.keep(kept, fresh, outside, intern);
+        let node = intern(innermost, leaf);
+        self.remember(leaf, node);
+        node
+    }
+
+    /// Whether all frames outside the site's caller are as they were.
+    #[inline(always)]
+    fn still_leads_on(&self, site: &Site, caller: &Registers, machine: &impl Machine) -> bool {
+        let Some((outer, outside)) = self.frames.get(..site.depth()).and_then(<[_]>::split_last) else {
+            return false;
+        };
+        // What is beyond `len` is of an earlier walk.
+        site.depth() <= self.len
+            && site.leads_to(outer, caller, machine)
+            && !outer.barrier
+            && outside.iter().rev().all(|frame| !frame.barrier && frame.holds(machine))
+    }
+
+    fn remember(&mut self, leaf: u64, node: Node) {
+        if let Some([.., outer, caller]) = self.frames.get(..self.len)
+            && !caller.barrier
+            && !caller.interrupted
+        {
+            self.sites.set(leaf, caller, (outer, self.len - 1), node, self.filling);
+        }
     }
 
     /// Finds how many of the last walk's frames are still there, and how many fresh ones are inside them.
@@ -98,12 +153,14 @@ impl StackCache {
                 candidates -= 1;
             }
             if self.innermost(candidates).is_some_and(|candidate| candidate.is_entered_as(frame)) {
-                let proven = self.verify(candidates, fresh, machine);
-                if proven == 0 && !self.frames[0].barrier {
-                    return (candidates, fresh);
+                let (at, found) = self.verify(candidates, fresh, machine);
+                match found {
+                    Found::All => return (candidates, fresh),
+                    Found::Barrier => fresh = self.take_over(at, candidates, fresh),
+                    // The registers of those that hold may be out of date: they are left by the rules.
+                    Found::Difference => fresh += 1,
                 }
-                fresh = self.take_over(proven, candidates, fresh);
-                candidates = proven;
+                candidates = at;
             } else {
                 fresh += 1;
             }
@@ -120,8 +177,9 @@ impl StackCache {
         let Some((inner, [caller, ..])) = self.fresh.split_at_mut_checked(fresh) else { return false };
         let Some(last) = inner.last_mut() else { return false };
         let step = machine.leave(last, caller);
-        last.barrier = !matches!(step, Step::Packed | Step::Outermost) || fresh == FRAMES_MAX;
-        matches!(step, Step::Packed | Step::Other) && fresh < FRAMES_MAX
+        last.barrier = matches!(step, Step::Other | Step::Lost) || fresh == FRAMES_MAX;
+        last.base = if let Step::Packed(base) = step { base } else { 0 };
+        matches!(step, Step::Packed(_) | Step::Other) && fresh < FRAMES_MAX
     }
 
     /// The innermost of so many frames of the last walk.
@@ -130,26 +188,31 @@ impl StackCache {
         self.frames.get(frames.checked_sub(1)?)
     }
 
-    /// Verifies from the innermost candidate, which is the last fresh frame, outwards; returns the place of the
-    /// outermost frame that holds.
+    /// Verifies from the innermost candidate, which is the last fresh frame, outwards; returns what ends it, and the
+    /// place of the outermost frame that holds.
     #[inline(always)]
-    fn verify(&mut self, candidates: usize, fresh: usize, machine: &impl Machine) -> usize {
+    fn verify(&mut self, candidates: usize, fresh: usize, machine: &impl Machine) -> (usize, Found) {
         let mut at = candidates.saturating_sub(1);
         if let (Some(candidate), Some(frame)) = (self.frames.get_mut(at), self.fresh.get(fresh)) {
             // Other inner frames may have saved its registers in other slots.
             candidate.bp_slot = word(&frame.bp_slot);
             candidate.bx_slot = word(&frame.bx_slot);
         }
-        while let Some([outer, inner]) = at.checked_sub(1).and_then(|outer| self.frames.get(outer..=at))
-            && !inner.barrier
-            && outer.holds(machine)
-        {
+        loop {
+            if self.frames.get(at).is_none_or(|frame| frame.barrier) {
+                return (at, Found::Barrier);
+            }
+            let Some(outer) = at.checked_sub(1).and_then(|outer| self.frames.get(outer)) else {
+                return (at, Found::All);
+            };
+            if !outer.holds(machine) {
+                return (at, Found::Difference);
+            }
             at -= 1;
         }
-        at
     }
 
-    /// Makes fresh frames of those of the last walk that hold, though what is outside them does not.
+    /// Makes fresh frames of those of the last walk that hold, up to one that has to be left anew.
     #[cold]
     fn take_over(&mut self, proven: usize, candidates: usize, mut fresh: usize) -> usize {
         let holding = self.frames.get(proven..candidates).unwrap_or_default();
@@ -170,11 +233,14 @@ impl StackCache {
         intern: &mut impl FnMut(Caller, u64) -> Node,
     ) -> Caller {
         let mut caller = self.innermost(kept).map_or(outside, |frame| Caller::Node(frame.node));
+        let mut needed = self.innermost(kept).map_or(0, |frame| frame.needs_inside());
         let places = self.frames.get_mut(kept..).unwrap_or_default();
         let new = self.fresh.get(..fresh).unwrap_or_default();
         for (place, frame) in places.iter_mut().zip(new.iter().rev()) {
             let node = intern(caller, frame.registers.ip);
             place.set(frame, node);
+            place.needs = if frame.barrier { BP | BX } else { frame.base | needed };
+            needed = place.needs_inside();
             caller = Caller::Node(node);
         }
         self.len = kept + fresh;
@@ -194,17 +260,32 @@ impl Visited {
     /// Whether this frame of the last walk was entered in the state in which `frame` is entered now.
     #[inline(always)]
     fn is_entered_as(&self, frame: &Self) -> bool {
-        self.registers == frame.registers && !self.interrupted && !frame.interrupted
+        let Registers { ip, sp, bp, bx } = self.registers;
+        ip == frame.registers.ip
+            && sp == frame.registers.sp
+            && (self.needs & BP == 0 || bp == frame.registers.bp)
+            && (self.needs & BX == 0 || bx == frame.registers.bx)
+            && !self.interrupted
+            && !frame.interrupted
+    }
+
+    /// Registers that a frame inside needs because this one does, and has them from there.
+    #[inline(always)]
+    fn needs_inside(&self) -> u8 {
+        let unsaved = if self.bp_slot == 0 { BP } else { 0 } | if self.bx_slot == 0 { BX } else { 0 };
+        self.needs & unsaved
     }
 
     /// Whether the frame would be entered now, from the same inner frame, as it was in the last walk.
     #[inline(always)]
     fn holds(&self, machine: &impl Machine) -> bool {
-        let unchanged = |slot, value| slot == 0 || machine.read_again(slot) == value;
+        let is_as_needed = |register, slot, value| {
+            self.needs & register == 0 || slot == 0 || machine.read_again(slot) == value
+        };
         let Registers { ip, sp, bp, bx } = self.registers;
         machine.read_again(sp.wrapping_sub(8)) == ip
-            && unchanged(self.bp_slot, bp)
-            && unchanged(self.bx_slot, bx)
+            && is_as_needed(BP, self.bp_slot, bp)
+            && is_as_needed(BX, self.bx_slot, bx)
     }
 
     /// Copies a frame.
@@ -213,7 +294,8 @@ impl Visited {
         let Registers { ip, sp, bp, bx } = &frame.registers;
         self.registers = Registers { ip: word(ip), sp: word(sp), bp: word(bp), bx: word(bx) };
         (self.bp_slot, self.bx_slot) = (word(&frame.bp_slot), word(&frame.bx_slot));
-        (self.node, self.interrupted, self.barrier) = (node, frame.interrupted, frame.barrier);
+        (self.node, self.interrupted) = (node, frame.interrupted);
+        (self.barrier, self.base) = (frame.barrier, frame.base);
     }
 }
 
@@ -231,8 +313,9 @@ mod tests {
 
     const TOP: u64 = 1 << 20;
 
-    /// A stack that grows down from [`TOP`]. The code at address `a` has a frame of `a % 7 + 3` words; it saves
-    /// the registers as `a` says, or needs to be left in another way.
+    /// A stack that grows down from [`TOP`]. The code at address `a` has a frame of `a % 7 + 3` words. It keeps a
+    /// frame pointer, by which it is left, or uses the third register, as `a` says; some needs to be left in another
+    /// way, by the third register.
     #[derive(Clone)]
     struct Simulation {
         words: Vec<u64>,
@@ -241,6 +324,18 @@ mod tests {
 
     fn frame_words(ip: u64) -> u64 {
         ip % 7 + 3
+    }
+
+    fn keeps_frame_pointer(ip: u64) -> bool {
+        ip & 8 != 0
+    }
+
+    fn is_odd(ip: u64) -> bool {
+        ip.is_multiple_of(11)
+    }
+
+    fn uses_bx(ip: u64) -> bool {
+        ip & 16 != 0 || is_odd(ip)
     }
 
     impl Simulation {
@@ -259,15 +354,23 @@ mod tests {
             *self.word(caller.sp - 8) = caller.ip;
             registers.ip = ip;
             registers.sp = caller.sp - 8 * frame_words(ip);
-            if ip & 8 != 0 {
+            if keeps_frame_pointer(ip) {
                 *self.word(caller.sp - 16) = caller.bp;
-                registers.bp = registers.sp ^ ip;
+                registers.bp = caller.sp - 16;
             }
-            if ip & 16 != 0 {
+            if uses_bx(ip) {
                 *self.word(caller.sp - 24) = caller.bx;
-                registers.bx = ip << 20;
+                registers.bx = caller.sp;
             }
             self.frames.push(registers);
+        }
+
+        /// The innermost code counts in a register that it has saved.
+        fn count(&mut self, number: u64) {
+            let innermost = self.frames.last_mut().unwrap();
+            if uses_bx(innermost.ip) && !is_odd(innermost.ip) {
+                innermost.bx = number;
+            }
         }
 
         fn expected(&self) -> Vec<u64> {
@@ -287,9 +390,13 @@ mod tests {
             if ip == 7 {
                 return Step::Outermost;
             }
-            let cfa = sp + 8 * frame_words(ip);
-            let (bp_slot, bx_slot) =
-                (if ip & 8 != 0 { cfa - 16 } else { 0 }, if ip & 16 != 0 { cfa - 24 } else { 0 });
+            let (cfa, base) = match (is_odd(ip), keeps_frame_pointer(ip)) {
+                (true, _) => (bx, 0),
+                (false, true) => (bp + 16, BP),
+                (false, false) => (sp + 8 * frame_words(ip), 0),
+            };
+            let slot = |is_saved, distance| if is_saved { cfa - distance } else { 0 };
+            let (bp_slot, bx_slot) = (slot(keeps_frame_pointer(ip), 16), slot(uses_bx(ip), 24));
             let saved = |slot, value| if slot == 0 { value } else { self.read_again(slot) };
             let registers = Registers {
                 ip: self.read_again(cfa - 8),
@@ -298,26 +405,32 @@ mod tests {
                 bx: saved(bx_slot, bx),
             };
             caller.enter(registers, bp_slot, bx_slot);
-            if ip % 11 == 0 { Step::Other } else { Step::Packed }
+            if is_odd(ip) { Step::Other } else { Step::Packed(base) }
         }
     }
 
     fn cache() -> Box<StackCache> {
-        Box::new(StackCache { frames: [Visited::default(); _], len: 0, fresh: [Visited::default(); _] })
+        // SAFETY: zeroed memory is an empty one.
+        unsafe { Box::new_zeroed().assume_init() }
     }
 
-    /// Walks; checks that the number is that of all frames, and returns these.
-    fn walk(cache: &mut StackCache, start: Registers, machine: &mut impl Machine) -> Vec<u64> {
-        let outside = Caller::None { generation: 0 };
-        // A number that depends on the whole stack.
-        let mut number = |caller, address: u64| {
-            let Caller::Node(Node(above)) = caller else { return Node(address as u32) };
-            Node(above.wrapping_mul(31).wrapping_add(address as u32))
-        };
-        let found = cache.walk(start, machine, outside, &mut number);
-        let addresses = || cache.frames[..cache.len].iter().map(|frame| frame.registers.ip);
-        assert_eq!(found, addresses().fold(outside, |caller, address| Caller::Node(number(caller, address))));
-        addresses().collect()
+    const OUTSIDE: Caller = Caller::None { generation: 0 };
+    const LEAF: u64 = 3;
+
+    /// A number that depends on the whole stack.
+    fn number(caller: Caller, address: u64) -> Node {
+        let Caller::Node(Node(above)) = caller else { return Node(address as u32) };
+        Node(above.wrapping_mul(31).wrapping_add(address as u32))
+    }
+
+    fn walk(cache: &mut StackCache, start: Registers, machine: &mut impl Machine) -> Node {
+        cache.walk(start, LEAF, machine, OUTSIDE, &mut number)
+    }
+
+    fn number_of(addresses: &[u64]) -> Node {
+        let innermost =
+            addresses.iter().fold(OUTSIDE, |caller, address| Caller::Node(number(caller, *address)));
+        number(innermost, LEAF)
     }
 
     #[test]
@@ -337,16 +450,18 @@ mod tests {
                     simulation.frames.pop();
                 }
             }
+            simulation.count(next());
             for _ in 0..next() % 6 {
                 if simulation.frames.len() < 60 {
-                    simulation.call(next() % 40 + 8);
+                    simulation.call([9, 12, 17, 33, 44][next() as usize % 5] + 56 * (next() % 2));
+                    simulation.count(next());
                 }
             }
             let start = *simulation.frames.last().unwrap();
             plain.clear();
             let expected = walk(&mut plain, start, &mut simulation.clone());
             assert_eq!(walk(&mut cached, start, &mut simulation), expected, "round {round}");
-            assert_eq!(expected, simulation.expected(), "round {round}");
+            assert_eq!(expected, number_of(&simulation.expected()), "round {round}");
         }
     }
 
@@ -377,7 +492,7 @@ mod tests {
         assert_eq!(machine.1, 51);
         machine.0.call(12);
         let start = *machine.0.frames.last().unwrap();
-        assert_eq!(walk(&mut cache, start, &mut machine).len(), 52);
+        assert_eq!(walk(&mut cache, start, &mut machine), number_of(&machine.0.expected()));
         assert_eq!(machine.1, 52);
     }
 
@@ -389,8 +504,8 @@ mod tests {
         let mut cache = cache();
         for _ in 0..2 {
             let found = walk(&mut cache, start, &mut simulation);
-            assert_eq!(found.len(), FRAMES_MAX);
-            assert_eq!(found.last(), Some(&start.ip));
+            let addresses = simulation.expected();
+            assert_eq!(found, number_of(&addresses[addresses.len() - FRAMES_MAX..]));
         }
     }
 }
