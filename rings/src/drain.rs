@@ -162,7 +162,11 @@ impl<'a> Drain<'a> {
             complete
         };
         let complete = self.feeds.iter_mut().map(complete).min().unwrap_or(now);
-        let before = if extent == Extent::Last { Tick(u64::MAX) } else { complete };
+        let before = match (extent, alone) {
+            (Extent::Last, _) => Tick(u64::MAX),
+            (_, true) => self.feeds.iter().map(Feed::end).max().unwrap_or(complete).max(complete),
+            (_, false) => complete,
+        };
         self.looked = now;
         Round { before, is_settled: alone || extent == Extent::Last, lost: self.lost() }
     }

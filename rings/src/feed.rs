@@ -66,6 +66,11 @@ impl<'a> Feed<'a> {
         self.cut = head - decoder.rest().len() as u64;
     }
 
+    /// The moment after the last event that is taken now.
+    pub(crate) fn end(&self) -> Tick {
+        Tick(self.cut_state.tick + 1)
+    }
+
     /// What is taken now: nothing, or bytes with the state that they begin with.
     pub(crate) fn taken(&self) -> Option<(&State, [&[u8]; 2])> {
         // SAFETY: the writer is the only consumer, and gives nothing back while `self` is borrowed.

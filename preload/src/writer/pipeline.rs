@@ -83,8 +83,8 @@ impl Pipeline {
         }
     }
 
-    /// Whether what was taken in a round is in the file, once it is flushed, without another round.
-    pub(super) fn holds_nothing_back(&self) -> bool {
+    /// Whether another process could go on with the file.
+    pub(super) fn can_be_handed_over(&self) -> bool {
         matches!(self.way, Way::Direct(_))
     }
 

@@ -127,8 +127,7 @@ impl Session {
         let round = self.drain.round(now.tick, extent, &mut self.pipeline)?;
         if let Some(round) = round {
             self.marked = now.nanoseconds;
-            self.settled =
-                Settled { before: round.before, all: round.is_settled || self.pipeline.holds_nothing_back() };
+            self.settled = Settled { before: round.before, all: round.is_settled };
             self.pipeline.flush()?;
         } else {
             self.pipeline.look_at_maps(false)?;
@@ -154,7 +153,7 @@ fn begin(
     pipeline.flush()?;
     drain.commit(pipeline.written());
     // From here on another process can go on, with what is still in the rings.
-    handover::open(capture.filter(|_| pipeline.holds_nothing_back()));
+    handover::open(capture.filter(|_| pipeline.can_be_handed_over()));
     pipeline.write_binaries(&map, now)?;
     pipeline.flush()?;
     drain.commit(pipeline.written());
