@@ -18,6 +18,7 @@ use crate::memory::bootstrap;
 use crate::real::Real;
 use crate::sys;
 use crate::unload;
+use crate::unwind;
 
 type Block = *mut c_void;
 
@@ -110,6 +111,14 @@ hooks! {
     [5] mremap(old: Block, old_len: usize, new_len: usize, flags: c_int, new: Block) -> Block;
     /// `dlclose`
     [1] dlclose(handle: *mut c_void) -> c_int;
+    /// `__register_frame`
+    [1] __register_frame(table: *mut c_void) -> ();
+    /// `__deregister_frame`
+    [1] __deregister_frame(table: *mut c_void) -> ();
+    /// `__register_frame_info`
+    [2] __register_frame_info(table: *mut c_void, object: *mut c_void) -> ();
+    /// `__deregister_frame_info`
+    [1] __deregister_frame_info(table: *mut c_void) -> *mut c_void;
     /// `_exit`
     [1] _exit(status: c_int) -> ();
     /// `_Exit`
@@ -395,6 +404,35 @@ mod on {
 
     pub(super) fn dlclose(handle: *mut c_void, _: &HookFrame, call: impl Fn() -> Option<c_int>) -> c_int {
         unload::around(handle, || call().unwrap_or(-1))
+    }
+
+    pub(super) fn __register_frame(table: *mut c_void, _frame: &HookFrame, call: impl Fn() -> Option<()>) {
+        call();
+        // SAFETY: the program registers the table.
+        unsafe { unwind::register(table.expose_provenance() as u64) };
+    }
+
+    pub(super) fn __deregister_frame(table: *mut c_void, _frame: &HookFrame, call: impl Fn() -> Option<()>) {
+        unwind::deregister(table.addr() as u64);
+        call();
+    }
+
+    pub(super) fn __register_frame_info(
+        table: *mut c_void,
+        _object: *mut c_void,
+        frame: &HookFrame,
+        call: impl Fn() -> Option<()>,
+    ) {
+        __register_frame(table, frame, call);
+    }
+
+    pub(super) fn __deregister_frame_info(
+        table: *mut c_void,
+        _frame: &HookFrame,
+        call: impl Fn() -> Option<*mut c_void>,
+    ) -> *mut c_void {
+        unwind::deregister(table.addr() as u64);
+        call().unwrap_or(null_mut())
     }
 
     pub(super) fn _exit(status: c_int, _frame: &HookFrame, call: impl Fn() -> Option<()>) {

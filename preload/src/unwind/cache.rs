@@ -44,6 +44,24 @@ pub(crate) fn clear() {
     RULES.get().unwrap_or_default().iter().for_each(|word| word.store(0, Ordering::Relaxed));
 }
 
+/// Forgets the rules of the code in a range.
+pub(crate) fn forget(start: u64, end: u64) {
+    if end.saturating_sub(start) > BUCKETS as u64 {
+        return clear();
+    }
+    let Some(rules) = RULES.get() else { return };
+    for (bucket, tag) in (start..end).filter_map(spread) {
+        let Some((first, second)) = entries(rules, bucket) else { continue };
+        for entry in [first, second] {
+            let word = entry.load(Ordering::Relaxed);
+            if word >> 32 == tag {
+                // If another rule has come there meanwhile, that stays.
+                let _ = entry.compare_exchange(word, 0, Ordering::Relaxed, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
 #[inline(always)]
 fn spread(address: u64) -> Option<(usize, u64)> {
     if address >> ADDRESS_BITS != 0 {
@@ -78,6 +96,17 @@ mod tests {
         }
         let kept = (0..1000).filter(|n| find(base + n * 13).is_some()).count();
         assert!(kept > 900, "{kept} of 1000 rules are still there");
+    }
+
+    #[test]
+    fn rules_of_a_range_are_forgotten_and_no_others() {
+        let base = 0x7777_0000_0000;
+        (0..100).for_each(|n| insert(base + n, rule(n as i64 + 1)));
+        forget(base + 10, base + 20);
+        assert!((10..20).all(|n| find(base + n).is_none()));
+        assert!(find(base + 99).is_some());
+        forget(base, base + (1 << 40));
+        assert_eq!(find(base + 99), None);
     }
 
     #[test]

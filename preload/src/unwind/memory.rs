@@ -65,6 +65,11 @@ impl Regions {
         Stack { start: sp, end: region.map_or(sp, |region| region.end) }
     }
 
+    /// Memory to read memory maps with.
+    pub(super) fn buffer(&mut self) -> &mut [u8] {
+        &mut self.buffer
+    }
+
     #[cold]
     fn look_up(&mut self, sp: u64) -> Option<Region> {
         let known = self.known.iter().position(|region| (region.start..region.end).contains(&sp));

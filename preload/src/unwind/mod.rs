@@ -4,8 +4,10 @@
 
 mod cache;
 mod call_sites;
+mod code;
 mod loaded;
 mod memory;
+mod registered;
 mod rule;
 mod stack_cache;
 mod tables;
@@ -47,7 +49,29 @@ pub(crate) fn use_stack_cache(wanted: bool) {
 /// Begins a new generation: code was unloaded, and other code may come to lie at its addresses.
 pub(crate) fn begin_generation() {
     cache::clear();
+    code::clear();
     EPOCH.fetch_add(2, Ordering::Release);
+}
+
+/// Takes a table that the program registers for code that it generated.
+///
+/// # Safety
+/// `table` is what the program passes to `__register_frame`.
+#[expect(unsafe_code, reason = "the table is memory of the program")]
+pub(crate) unsafe fn register(table: u64) {
+    // SAFETY: as the caller vouches.
+    if let Some((start, end)) = unsafe { registered::add(table) } {
+        cache::forget(start, end);
+    }
+}
+
+/// Forgets a table that the program deregisters: nobody reads it any more, and other code may come to lie at the
+/// addresses of the code it told of.
+pub(crate) fn deregister(table: u64) {
+    if let Some((start, end)) = registered::remove(table) {
+        cache::forget(start, end);
+        EPOCH.fetch_add(2, Ordering::Release);
+    }
 }
 
 /// Whether `address` is known to lie in a loaded module.
@@ -184,12 +208,22 @@ impl Walk<'_> {
     }
 
     /// Code without tables (made at run time, or written by hand) may keep a frame pointer.
-    fn follow_frame_pointer(&self, Registers { sp, bp, bx, .. }: Registers) -> Option<Outer> {
+    fn follow_frame_pointer(&mut self, Registers { sp, bp, bx, .. }: Registers) -> Option<Outer> {
         if bp < sp || bp - sp > FRAME_LEN_MAX {
             return None;
         }
         let (next, ip) = (self.stack.read(bp)?, self.stack.read(bp.wrapping_add(8))?);
         let registers = Registers { ip, sp: bp.wrapping_add(16), bp: next, bx };
-        Some(Outer { registers, interrupted: false })
+        self.is_code(ip.wrapping_sub(1)).then_some(Outer { registers, interrupted: false })
+    }
+
+    /// Whether there is code at `address`, as far as it is known.
+    fn is_code(&mut self, address: u64) -> bool {
+        let has_table = match cache::find(address) {
+            Some(Rule::Unknown) => false,
+            Some(_) => true,
+            None => tables::find_object(address).is_some() || registered::covers(address),
+        };
+        has_table || code::is_at(address, self.regions.buffer())
     }
 }

@@ -10,6 +10,7 @@ use gimli::{
 };
 
 use super::loaded;
+use super::registered::{self, Reading};
 use super::rule::{Base, Frame, Rule};
 use crate::arch::dwarf;
 
@@ -35,11 +36,14 @@ pub(super) struct Found<'a> {
     pub(super) encoding: gimli::Encoding,
     /// The frame was made by the kernel for a signal: its caller was interrupted, it did not call.
     pub(super) is_signal_frame: bool,
+    /// Keeps a table that the program registered.
+    #[expect(dead_code, reason = "it ends with the row")]
+    pub(super) reading: Option<Reading>,
 }
 
-/// Looks `address` up in the tables of the module it lies in.
+/// Looks `address` up in the tables of the module it lies in, or in those that the program registered.
 pub(super) fn find(address: u64, context: &mut Context) -> Option<Found<'_>> {
-    let module = Module::find(address)?;
+    let Some(module) = Module::find(address) else { return registered::find(address, context) };
     let bases =
         BaseAddresses::default().set_eh_frame_hdr(module.index.start).set_eh_frame(module.frames.start);
     let index = EhFrameHdr::from(module.index.bytes()).parse(&bases, 8).ok()?;
@@ -51,6 +55,7 @@ pub(super) fn find(address: u64, context: &mut Context) -> Option<Found<'_>> {
         section,
         encoding: entry.cie().encoding(),
         is_signal_frame: entry.is_signal_trampoline(),
+        reading: None,
     })
 }
 
