@@ -95,6 +95,7 @@ pub(crate) fn initialise() {
             hooks::zero_memory();
         }
         unwind::use_stack_cache(settings.use_shadow_stack);
+        unwind::check_backtraces(settings.check_backtraces);
         match real::symbol(real::Scope::Anywhere, c"_dl_find_object") {
             Some(function) => unwind::set_find_object(function),
             None => unwind::note_loaded(),

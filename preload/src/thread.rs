@@ -10,7 +10,7 @@ use bytehound_format::v2::batch::{Node, Room, State};
 use bytehound_rings::{Pushed, Recent, Region, Tick};
 
 use crate::unwind::Unwinder;
-use crate::{arch, clock, lifecycle, region, signal, sys};
+use crate::{arch, clock, lifecycle, region, signal, sys, unwind};
 
 /// A thread's side of the library.
 pub(crate) struct Thread {
@@ -130,6 +130,10 @@ impl Thread {
     pub(crate) unsafe fn stack(&self, frame: &arch::HookFrame) -> Node {
         // SAFETY: by this function's contract nobody else has a reference.
         let Own { unwinder, recent } = unsafe { &mut *self.own.get() };
-        unwinder.trace(frame, |caller, address| recent.child(self.region, caller, address))
+        let node = unwinder.trace(frame, |caller, address| recent.child(self.region, caller, address));
+        if unwind::are_backtraces_checked() {
+            unwinder.check(frame, node, self.region);
+        }
+        node
     }
 }

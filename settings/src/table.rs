@@ -102,6 +102,8 @@ settings! {
         "notes the stack of a free, too";
     USE_SHADOW_STACK = use_shadow_stack: bool = true, "1",
         "walks only the part of a stack that has changed since the last walk; 0 is for checking";
+    CHECK_BACKTRACES = check_backtraces: bool = false, "0",
+        "walks every stack a second time, whole, and compares; the log and the capture (`bytehound/checked-backtraces`) say how many differed";
     GATHER_MMAP_CALLS = gather_mmap_calls: bool = true, "1",
         "records the program's memory maps";
     GATHER_MAPS = gather_maps: bool = true, "1",

@@ -23,6 +23,12 @@ fn frames_without_tables_and_with_useless_frame_pointers_do_no_harm() -> Result<
 }
 
 #[test]
+fn calls_with_a_stack_that_is_not_aligned_do_no_harm() -> Result<()> {
+    check(&Run::of("odd_alignment.c", &[])?)?;
+    Ok(())
+}
+
+#[test]
 fn a_call_that_ends_its_function_belongs_to_that_function() -> Result<()> {
     let run = Run::of("odd_frames.c", &[])?;
     let profile = run.profile()?;

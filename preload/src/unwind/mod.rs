@@ -4,6 +4,7 @@
 
 mod cache;
 mod call_sites;
+mod check;
 mod code;
 mod loaded;
 mod memory;
@@ -24,6 +25,7 @@ use rule::{Base, Frame, Rule};
 use stack_cache::{BP, BX, Machine, StackCache, Step, Visited};
 use tables_frame::Outer;
 
+pub(crate) use check::{Checks, are_backtraces_checked, check_backtraces, checks};
 pub(crate) use loaded::note_loaded;
 pub(crate) use tables::set_find_object;
 

@@ -144,7 +144,7 @@ impl StackCache {
     /// Finds how many of the last walk's frames are still there, and how many fresh ones are inside them.
     #[inline(always)]
     fn find(&mut self, start: Registers, machine: &mut impl Machine) -> (usize, usize) {
-        self.fresh[0] = Visited { registers: start, ..Visited::default() };
+        self.fresh[0] = Visited::first(start);
         let mut fresh = 0;
         // Frames of the last walk that are not inside the current one.
         let mut candidates = self.len;
@@ -249,6 +249,11 @@ impl StackCache {
 }
 
 impl Visited {
+    /// The frame that a walk starts with.
+    pub(super) fn first(registers: Registers) -> Self {
+        Self { registers, ..Self::default() }
+    }
+
     /// Tells of a frame that was entered by calls, with registers that were read from these slots.
     #[inline(always)]
     pub(super) fn enter(&mut self, registers: Registers, bp_slot: u64, bx_slot: u64) {

@@ -1,5 +1,6 @@
 //! The way from the rings into the file.
 
+use bytehound_format::Timestamp;
 use bytehound_format::v2::Caller;
 use bytehound_format::v2::batch::{Node, State};
 use bytehound_rings::{Commit, Round, Sink};
@@ -14,6 +15,7 @@ use crate::clock::{Conversion, Pair, Tick};
 use crate::lifecycle::Start;
 use crate::maps::Watch;
 use crate::sys::{Errno, Result};
+use crate::unwind::{self, Checks};
 
 pub(super) struct Pipeline {
     way: Way,
@@ -77,9 +79,13 @@ impl Pipeline {
 
     /// Writes what is collected to the file.
     pub(super) fn flush(&mut self) -> Result<()> {
+        self.stream().flush()
+    }
+
+    fn stream(&mut self) -> &mut Stream {
         match &mut self.way {
-            Way::Direct(direct) => direct.stream.flush(),
-            Way::Ordered(lanes) => lanes.events.stream.flush(),
+            Way::Direct(direct) => &mut direct.stream,
+            Way::Ordered(lanes) => &mut lanes.events.stream,
         }
     }
 
@@ -124,7 +130,13 @@ impl Sink for Pipeline {
 
     fn complete(&mut self, round: &Round) -> Result<()> {
         self.complete = round.before;
-        self.look_at_maps(round.before == Tick(u64::MAX))?;
+        let is_last = round.before == Tick(u64::MAX);
+        self.look_at_maps(is_last)?;
+        if is_last && let Some(Checks { checked, mismatched }) = unwind::checks() {
+            let found = format!("checked={checked} mismatched={mismatched}\n");
+            let timestamp = Timestamp(Pair::now().nanoseconds / 1000);
+            self.stream().file(timestamp, "bytehound/checked-backtraces", found.as_bytes())?;
+        }
         match &mut self.way {
             Way::Direct(direct) => direct.complete(round),
             Way::Ordered(lanes) => lanes.complete(round),

@@ -16,6 +16,7 @@ use crate::log::{self, Level};
 use crate::placeholders::Placeholders;
 use crate::sys::{self, Errno, Result};
 use crate::thread_end::status_if_only_ours_are_left;
+use crate::unwind::{self, Checks};
 use crate::{calls, capture, handover, region, signal};
 
 /// How long the writer sleeps when nobody wakes it.
@@ -94,6 +95,10 @@ impl Session {
         let lost = self.lost();
         if lost != 0 {
             log::say(Level::Warn, format_args!("{lost} events were lost: the file was too slow"));
+        }
+        if let Some(Checks { checked, mismatched }) = unwind::checks() {
+            let level = if mismatched == 0 { Level::Info } else { Level::Warn };
+            log::say(level, format_args!("{mismatched} of {checked} checked backtraces differed"));
         }
         self.log.flush();
     }
