@@ -4,6 +4,7 @@
 
 mod capture;
 mod ingest;
+mod unwind;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -20,11 +21,14 @@ enum Name {
     Capture(capture::Options),
     /// Loading and indexing a capture of 10 million pairs: events a second, anonymous memory.
     Ingest,
+    /// Finding stacks of 22 and 66 frames, unchanged and with three new ones: nanoseconds; fails if the target is missed.
+    Unwind,
 }
 
 pub(crate) fn start(options: &Options) -> Result<()> {
     match &options.name {
         Name::Capture(options) => capture::start(options),
         Name::Ingest => ingest::start(),
+        Name::Unwind => unwind::start(),
     }
 }
