@@ -76,7 +76,7 @@ fn take<T: Value>(setting: &mut T, value: &[u8]) {
 settings! {
     OUTPUT = output: Vec<u8> = b"memory-profiling_%e_%t_%p.dat".to_vec(), "`memory-profiling_%e_%t_%p.dat`",
         "where the capture goes; `%p` process id, `%t` seconds since 1970, `%e` name of the executable, `%n` a counter from 0, `%%` a percent sign; empty: to no file";
-    FORMAT = format: Format = Format::V0_11, "`0.11`",
+    FORMAT = format: Format = Format::V2, "`2`",
         "the version of the container: `2`, or `0.11`, as Bytehound 0.11 reads it";
     WRITE_BINARIES_TO_OUTPUT = write_binaries_to_output: bool = true, "1",
         "puts the program and its libraries into the capture, so that names and lines can be found anywhere";
