@@ -215,7 +215,7 @@ mod tests {
                 Kind::Text => "other",
                 Kind::Number(_) => "17",
                 Kind::Level => "info",
-                Kind::Format => "2",
+                Kind::Format => "0.11",
                 Kind::Address => "10.0.0.1",
             };
             let changed = with(&[&format!("{}={other}", setting.variable())]);
