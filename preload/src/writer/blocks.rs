@@ -16,6 +16,8 @@ pub(super) struct Blocks {
     count: u64,
     /// Rare events that are in no block yet.
     rare: Vec<u8>,
+    /// What all blocks of rare events have.
+    rare_flags: BlockFlags,
     /// Whether these begin inside an event, and end inside one.
     goes_on: bool,
     is_open: bool,
@@ -23,12 +25,13 @@ pub(super) struct Blocks {
 
 impl Blocks {
     /// Starts a file.
-    pub(super) fn new(output: Output) -> Result<Self> {
+    pub(super) fn new(output: Output, rare_flags: BlockFlags) -> Result<Self> {
         let mut blocks = Self {
             output,
             len: 0,
             count: 0,
             rare: Vec::with_capacity(RARE_LEN),
+            rare_flags,
             goes_on: false,
             is_open: false,
         };
@@ -63,8 +66,9 @@ impl Blocks {
             return Ok(());
         }
         let flag = |is_set: bool, flag| if is_set { flag } else { BlockFlags::PLAIN };
-        let flags =
+        let pieces =
             flag(self.goes_on, BlockFlags::CONTINUATION).and(flag(self.is_open, BlockFlags::CONTINUES));
+        let flags = pieces.and(self.rare_flags);
         self.goes_on = self.is_open;
         let rare = core::mem::take(&mut self.rare);
         let result = self.put_flagged(BlockKind::Rare, flags, [&rare, &[], &[]]);

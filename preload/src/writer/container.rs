@@ -13,7 +13,7 @@ pub(super) enum Container {
     /// Blocks of one stream, compressed: as Bytehound 0.11 reads it.
     V0_11(Box<BlockWriter<Vec<u8>, Output>>),
     /// Blocks as they are; at first what goes into the one at the start.
-    V2 { blocks: Blocks, start: Option<Vec<u8>> },
+    V2 { blocks: Blocks, start: Option<Vec<u8>>, scratch: Vec<u8> },
 }
 
 impl Container {
@@ -25,10 +25,10 @@ impl Container {
                 Start::put_event(event, payload);
                 Ok(())
             }
-            Self::V2 { blocks, .. } => {
-                let mut bytes = Vec::with_capacity(256);
-                v2::put_rare(tick.0, event, &mut bytes);
-                blocks.put_rare(&bytes)?;
+            Self::V2 { blocks, scratch, .. } => {
+                scratch.clear();
+                v2::put_rare(tick.0, event, scratch);
+                blocks.put_rare(scratch)?;
                 blocks.end_event()
             }
         }
@@ -64,7 +64,7 @@ impl Container {
     /// Ends what stands in the block at the start.
     pub(super) fn end_start(&mut self) -> Result<()> {
         match self {
-            Self::V2 { blocks, start } => match start.take() {
+            Self::V2 { blocks, start, .. } => match start.take() {
                 Some(payload) => blocks.put(BlockKind::Start, [&payload, &[], &[]]),
                 None => Ok(()),
             },

@@ -1,15 +1,15 @@
 //! Version 2, straight from the rings: what hooks have encoded goes into blocks as it is.
 
 use bytehound_format::v2::batch::{Node, State};
-use bytehound_format::v2::{BatchStart, BlockKind, Caller, ClockPair, Complete, End, NodeEncoder};
+use bytehound_format::v2::{BatchStart, BlockKind, Caller, NodeEncoder};
 use bytehound_format::{Event, Timestamp};
 use bytehound_rings::{Commit, Round, Sink};
 
 use super::modules::Modules;
 use super::stream::Stream;
 use crate::clock::{Conversion, Pair, Tick};
+use crate::maps;
 use crate::sys::{Errno, Result};
-use crate::{lifecycle, maps};
 
 /// Bytes of nodes after which a block is full.
 const STACKS_LEN: usize = 256 * 1024;
@@ -56,13 +56,6 @@ impl Direct {
         let (len, blocks) = self.stream.written();
         Commit { len, blocks }
     }
-
-    /// Writes the end.
-    pub(super) fn end(&mut self, lost: u64) -> Result<()> {
-        self.stream.flush()?;
-        let end = End { tick: self.now.tick.0, cause: lifecycle::end_cause(), dropped: lost };
-        self.stream.block(BlockKind::End, [&end.to_bytes(), &[], &[]])
-    }
 }
 
 impl Sink for Direct {
@@ -94,13 +87,7 @@ impl Sink for Direct {
         self.stream.block(BlockKind::Events, [&start, a, b])
     }
 
-    fn complete(&mut self, round: &Round) -> Result<()> {
-        self.stream.flush()?;
-        let pair = ClockPair { tick: self.now.tick.0, nanoseconds: self.now.nanoseconds };
-        let complete = Complete { before: round.before.0, pair, dropped: round.lost };
-        self.stream.block(BlockKind::Complete, [&complete.to_bytes(), &[], &[]])?;
-        // What is told from here on, happens after all that was told before.
-        self.stream.advance(round.before);
+    fn complete(&mut self, _: &Round) -> Result<()> {
         Ok(())
     }
 }

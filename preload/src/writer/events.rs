@@ -7,6 +7,7 @@ use bytehound_format::{
 
 use bytehound_format::v2::batch::{self, Birth, Node};
 
+use super::culling::Culling;
 use super::modules::Modules;
 use super::stream::Stream;
 use crate::clock::{Conversion, Pair, Tick};
@@ -22,12 +23,22 @@ pub(super) struct Events {
     pub(super) stream: Stream,
     pub(super) conversion: Conversion,
     modules: Modules,
+    /// If what lives only shortly is to be left out.
+    culling: Option<Box<Culling>>,
     /// One bit a stack: whether the stream defines it.
     defined: Vec<u64>,
     /// Moves that have begun but not ended.
     moves: Vec<Move>,
     override_time: Option<u64>,
     addresses: Vec<u64>,
+}
+
+/// Where the time of an event comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Time {
+    Measured,
+    /// The program has set it: it says nothing of how long a block lives.
+    Set,
 }
 
 /// A `realloc` that is moving a block.
@@ -39,11 +50,17 @@ struct Move {
 }
 
 impl Events {
-    pub(super) fn new(stream: Stream, conversion: Conversion, modules: Modules) -> Self {
+    pub(super) fn new(
+        stream: Stream,
+        conversion: Conversion,
+        modules: Modules,
+        culling: Option<Box<Culling>>,
+    ) -> Self {
         Self {
             stream,
             conversion,
             modules,
+            culling,
             defined: Vec::with_capacity(1 << 12),
             moves: Vec::with_capacity(64),
             override_time: None,
@@ -72,7 +89,7 @@ impl Events {
                 self.moves.push(Move { thread, pointer, split: false });
                 Ok(())
             }
-            batch::Event::Marker { value } => self.stream.event(&Event::Marker { value }),
+            batch::Event::Marker { value } => self.marker(value),
             batch::Event::OverrideTime { microseconds } => {
                 self.override_time = Some(microseconds);
                 Ok(())
@@ -81,23 +98,50 @@ impl Events {
         }
     }
 
+    /// Says up to when everything was told; what must not wait any longer is written, or all that waits.
+    pub(super) fn pass_time(&mut self, before: Tick, all: bool) -> Result<()> {
+        let Some(culling) = &mut self.culling else { return Ok(()) };
+        let stream = &mut self.stream;
+        let mut out = |event: &Event<'_>| stream.event(event);
+        if all { culling.give_all(&mut out) } else { culling.pass_time(self.conversion.at(before), &mut out) }
+    }
+
+    fn marker(&mut self, value: u32) -> Result<()> {
+        self.cull(&Event::Marker { value }, Time::Measured)
+    }
+
+    /// Writes an event if it is to stay, or later when that is known.
+    fn cull(&mut self, event: &Event<'_>, time: Time) -> Result<()> {
+        let stream = &mut self.stream;
+        let mut out = |event: &Event<'_>| stream.event(event);
+        match (&mut self.culling, time) {
+            (Some(culling), Time::Measured) => culling.take(event, &mut out),
+            (Some(culling), Time::Set) => culling.pass(event, &mut out),
+            (None, _) => out(event),
+        }
+    }
+
     fn alloc(&mut self, thread: u32, tick: Tick, birth: Birth, zeroed: bool) -> Result<()> {
-        let timestamp = self.timestamp(tick);
+        let (timestamp, time) = self.timestamp(tick);
         if !self.moves.is_empty() {
             self.split_moves(birth.pointer, timestamp)?;
         }
         self.define(birth.stack, timestamp)?;
+        let allocation = body(thread, birth, zeroed);
+        if self.culling.is_some() {
+            return self.cull(&Event::AllocEx { id: ID, timestamp, allocation }, time);
+        }
         let mut event = [0; ALLOC_EX_LEN];
-        encode_alloc_ex(&mut event, ID, timestamp, &body(thread, birth, zeroed));
+        encode_alloc_ex(&mut event, ID, timestamp, &allocation);
         self.stream.encoded(&event)
     }
 
     fn free(&mut self, thread: u32, tick: Tick, pointer: u64, stack: Node) -> Result<()> {
-        let timestamp = self.timestamp(tick);
+        let (timestamp, time) = self.timestamp(tick);
         if stack != Node::NONE {
             self.define(stack, timestamp)?;
         }
-        self.put_free(timestamp, pointer, stack, thread)
+        self.put_free((timestamp, time), pointer, stack, thread)
     }
 
     fn realloc(&mut self, thread: u32, tick: Tick, old: u64, new: Birth) -> Result<()> {
@@ -106,11 +150,16 @@ impl Events {
         if split {
             return self.alloc(thread, tick, new, false);
         }
-        let timestamp = self.timestamp(tick);
+        let (timestamp, time) = self.timestamp(tick);
         self.split_moves(new.pointer, timestamp)?;
         self.define(new.stack, timestamp)?;
+        let allocation = body(thread, new, false);
+        if self.culling.is_some() {
+            let event = Event::ReallocEx { id: ID, timestamp, old_pointer: old, allocation };
+            return self.cull(&event, time);
+        }
         let mut event = [0; REALLOC_EX_LEN];
-        encode_realloc_ex(&mut event, ID, timestamp, old, &body(thread, new, false));
+        encode_realloc_ex(&mut event, ID, timestamp, old, &allocation);
         self.stream.encoded(&event)
     }
 
@@ -120,19 +169,32 @@ impl Events {
         let Some(begun) = found else { return Ok(()) };
         begun.split = true;
         let thread = begun.thread;
-        self.put_free(timestamp, pointer, Node::NONE, thread)
+        self.put_free((timestamp, Time::Measured), pointer, Node::NONE, thread)
     }
 
-    fn put_free(&mut self, timestamp: Timestamp, pointer: u64, stack: Node, thread: u32) -> Result<()> {
+    fn put_free(
+        &mut self,
+        (timestamp, time): (Timestamp, Time),
+        pointer: u64,
+        stack: Node,
+        thread: u32,
+    ) -> Result<()> {
+        let backtrace = u64::from(stack.0);
+        if self.culling.is_some() {
+            return self.cull(&Event::FreeEx { id: ID, timestamp, pointer, backtrace, thread }, time);
+        }
         let mut event = [0; FREE_EX_LEN];
-        encode_free_ex(&mut event, ID, timestamp, pointer, u64::from(stack.0), thread);
+        encode_free_ex(&mut event, ID, timestamp, pointer, backtrace, thread);
         self.stream.encoded(&event)
     }
 
     #[inline]
-    fn timestamp(&mut self, tick: Tick) -> Timestamp {
-        let own = self.conversion.microseconds(tick);
-        Timestamp(self.override_time.take().unwrap_or(own))
+    fn timestamp(&mut self, tick: Tick) -> (Timestamp, Time) {
+        let measured = self.conversion.microseconds(tick);
+        match self.override_time.take() {
+            Some(set) => (Timestamp(set), Time::Set),
+            None => (Timestamp(measured), Time::Measured),
+        }
     }
 
     /// Makes sure that the stream defines a stack before it is used.

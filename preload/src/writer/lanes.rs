@@ -1,4 +1,4 @@
-//! The events of all threads in one order: for 0.11, whose file is one stream.
+//! The events of all threads in one order: for 0.11, whose file is one stream, and for culling.
 
 use bytehound_format::v2::Caller;
 use bytehound_format::v2::batch::{Decoder, Node, Stamped, State};
@@ -13,6 +13,8 @@ pub(super) struct Lanes {
     pub(super) events: Events,
     lanes: Vec<Lane>,
     merge: Merge,
+    /// Whether somebody waits for all there is.
+    is_awaited: bool,
 }
 
 /// What was taken out of one ring.
@@ -41,7 +43,12 @@ impl Source for Reading<'_> {
 
 impl Lanes {
     pub(super) fn new(events: Events) -> Self {
-        Self { events, lanes: Vec::with_capacity(64), merge: Merge::default() }
+        Self { events, lanes: Vec::with_capacity(64), merge: Merge::default(), is_awaited: false }
+    }
+
+    /// Says whether somebody waits for all there is at the end of the next round.
+    pub(super) fn set_awaited(&mut self, is_awaited: bool) {
+        self.is_awaited = is_awaited;
     }
 
     /// Gives the events before `end` on, in order.
@@ -88,7 +95,9 @@ impl Sink for Lanes {
     }
 
     fn complete(&mut self, round: &Round) -> Result<()> {
-        self.give_on(if round.is_settled { Tick(u64::MAX) } else { round.before })
+        self.give_on(if round.is_settled { Tick(u64::MAX) } else { round.before })?;
+        let is_last = round.before == Tick(u64::MAX);
+        self.events.pass_time(round.before, is_last || self.is_awaited)
     }
 }
 

@@ -6,6 +6,8 @@
 
 mod blocks;
 mod container;
+mod culled;
+mod culling;
 mod direct;
 mod events;
 mod lanes;
@@ -13,6 +15,7 @@ mod log_output;
 mod merge;
 mod modules;
 mod output;
+mod pending;
 mod pipeline;
 mod session;
 mod stream;

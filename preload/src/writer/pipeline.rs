@@ -1,18 +1,19 @@
 //! The way from the rings into the file.
 
 use bytehound_format::Timestamp;
-use bytehound_format::v2::Caller;
 use bytehound_format::v2::batch::{Node, State};
+use bytehound_format::v2::{BlockKind, Caller, ClockPair, Complete, End};
 use bytehound_rings::{Commit, Round, Sink};
-use bytehound_settings::Format;
+use bytehound_settings::{Format, Settings};
 
+use super::culling::Culling;
 use super::direct::Direct;
 use super::events::Events;
 use super::lanes::Lanes;
 use super::modules::Modules;
 use super::stream::Stream;
-use crate::clock::{Conversion, Pair, Tick};
-use crate::lifecycle::Start;
+use crate::clock::{self, Conversion, Pair, Tick};
+use crate::lifecycle::{self, Start};
 use crate::maps::Watch;
 use crate::sys::{Errno, Result};
 use crate::unwind::{self, Checks};
@@ -22,12 +23,14 @@ pub(super) struct Pipeline {
     maps: Watch,
     /// Everything before it was taken out of the rings.
     complete: Tick,
+    /// The last moment that was read from both clocks.
+    now: Pair,
 }
 
 enum Way {
     /// As they are: version 2.
     Direct(Direct),
-    /// In one order: 0.11.
+    /// In one order: 0.11, and culling.
     Ordered(Lanes),
 }
 
@@ -35,15 +38,18 @@ impl Pipeline {
     pub(super) fn new(start: &Start, stream: Stream) -> Self {
         let modules = Modules::new(start.settings.write_binaries_to_output);
         let conversion = Conversion::new(start.moment);
-        let way = match start.settings.format {
-            Format::V2 => Way::Direct(Direct::new(stream, conversion, modules)),
-            Format::V0_11 => Way::Ordered(Lanes::new(Events::new(stream, conversion, modules))),
+        let culling = culling(&start.settings);
+        let way = match (start.settings.format, &culling) {
+            (Format::V2, None) => Way::Direct(Direct::new(stream, conversion, modules)),
+            _ => Way::Ordered(Lanes::new(Events::new(stream, conversion, modules, culling))),
         };
-        Self { way, maps: Watch::new(start.settings.gathers_maps()), complete: Tick(0) }
+        let maps = Watch::new(start.settings.gathers_maps());
+        Self { way, maps, complete: Tick(0), now: Pair::now() }
     }
 
     /// Takes the moment at which a round begins.
     pub(super) fn advance(&mut self, now: Pair) {
+        self.now = now;
         match &mut self.way {
             Way::Direct(direct) => direct.advance(now),
             Way::Ordered(lanes) => {
@@ -77,6 +83,13 @@ impl Pipeline {
         }
     }
 
+    /// Says whether somebody waits for all there is at the end of the next round.
+    pub(super) fn set_awaited(&mut self, is_awaited: bool) {
+        if let Way::Ordered(lanes) = &mut self.way {
+            lanes.set_awaited(is_awaited);
+        }
+    }
+
     /// Writes what is collected to the file.
     pub(super) fn flush(&mut self) -> Result<()> {
         self.stream().flush()
@@ -96,10 +109,20 @@ impl Pipeline {
 
     /// Writes the end.
     pub(super) fn end(&mut self, lost: u64) -> Result<()> {
-        match &mut self.way {
-            Way::Direct(direct) => direct.end(lost),
-            Way::Ordered(lanes) => lanes.events.stream.flush(),
-        }
+        self.flush()?;
+        let end = End { tick: self.now.tick.0, cause: lifecycle::end_cause(), dropped: lost };
+        self.stream().block(BlockKind::End, [&end.to_bytes(), &[], &[]])
+    }
+
+    /// Says what is complete.
+    fn mark(&mut self, round: &Round) -> Result<()> {
+        self.flush()?;
+        let pair = ClockPair { tick: self.now.tick.0, nanoseconds: self.now.nanoseconds };
+        let complete = Complete { before: round.before.0, pair, dropped: round.lost };
+        self.stream().block(BlockKind::Complete, [&complete.to_bytes(), &[], &[]])?;
+        // What is told from here on, happens after all that was told before.
+        self.stream().advance(round.before);
+        Ok(())
     }
 
     /// What the file holds, if another process could go on with it.
@@ -140,6 +163,18 @@ impl Sink for Pipeline {
         match &mut self.way {
             Way::Direct(direct) => direct.complete(round),
             Way::Ordered(lanes) => lanes.complete(round),
-        }
+        }?;
+        self.mark(round)
     }
+}
+
+/// The stage that leaves out what lives only shortly, if it is asked for.
+fn culling(settings: &Settings) -> Option<Box<Culling>> {
+    settings.cull_temporary_allocations.then(|| {
+        Box::new(Culling::new(
+            settings.temporary_allocation_lifetime_threshold,
+            settings.temporary_allocation_pending_threshold,
+            clock::nanoseconds() / 1000,
+        ))
+    })
 }

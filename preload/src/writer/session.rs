@@ -62,7 +62,7 @@ impl Session {
         let output = output?;
         let capture = output.descriptor();
         keep_only([log.descriptor(), capture, handover::descriptor()]);
-        let opened = Stream::new(output, start.settings.format, start.moment).and_then(|mut stream| {
+        let opened = Stream::new(output, &start.settings, start.moment).and_then(|mut stream| {
             stream.begin(start, executable, capture)?;
             let mut pipeline = Pipeline::new(start, stream);
             let drain = begin(&mut pipeline, Drain::new(region), capture)?;
@@ -129,6 +129,7 @@ impl Session {
             (false, false) => Extent::Full,
         };
         self.pipeline.advance(now);
+        self.pipeline.set_awaited(requested);
         let round = self.drain.round(now.tick, extent, &mut self.pipeline)?;
         if let Some(round) = round {
             self.marked = now.nanoseconds;

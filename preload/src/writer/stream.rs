@@ -4,9 +4,9 @@ use core::ops::ControlFlow;
 use std::ffi::CString;
 
 use bytehound_format::limits::BLOCK_LEN;
-use bytehound_format::v2::{self, BlockKind, ClockPair};
+use bytehound_format::v2::{self, BlockFlags, BlockKind, ClockPair};
 use bytehound_format::{BLOCK_SCRATCH_LEN, BlockWriter, DataId, Event, HeaderBody, Timestamp};
-use bytehound_settings::Format;
+use bytehound_settings::{Format, Settings};
 
 use super::blocks::Blocks;
 use super::container::Container;
@@ -36,10 +36,13 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    pub(super) fn new(output: Output, format: Format, moment: Pair) -> Result<Self> {
-        let container = match format {
+    pub(super) fn new(output: Output, settings: &Settings, moment: Pair) -> Result<Self> {
+        let container = match settings.format {
             Format::V0_11 => Container::V0_11(Box::new(block_writer(output).ok_or(Errno(libc::ENOMEM))?)),
-            Format::V2 => Container::V2 { blocks: Blocks::new(output)?, start: Some(start(moment)) },
+            Format::V2 => {
+                let blocks = Blocks::new(output, rare_flags(settings))?;
+                Container::V2 { blocks, start: Some(start(moment)), scratch: Vec::with_capacity(PIECE) }
+            }
         };
         Ok(Self { container, tick: moment.tick })
     }
@@ -213,6 +216,11 @@ fn start(moment: Pair) -> Vec<u8> {
     let mut payload = Vec::with_capacity(PIECE);
     v2::Start { pair, rate: clock::known_rate(), frames_max: FRAMES_MAX as u32 }.put(&mut payload);
     payload
+}
+
+/// What is culled is told by events of 0.11, with backtraces as it has them.
+fn rare_flags(settings: &Settings) -> BlockFlags {
+    if settings.cull_temporary_allocations { BlockFlags::OWN_BACKTRACES } else { BlockFlags::PLAIN }
 }
 
 fn wall_clock() -> (u64, u64) {
