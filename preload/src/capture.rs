@@ -85,14 +85,20 @@ pub(crate) struct Inside {
 /// Comes in if events of this kind are recorded: [`Mode::Recording`] for births, [`Mode::Stopped`] for deaths.
 #[inline(always)]
 pub(crate) fn enter(at_least: Mode) -> Option<Inside> {
+    enter_from(at_least, arch::stack_pointer())
+}
+
+/// As [`enter`], on a stack that has grown to `here`.
+#[inline(always)]
+fn enter_from(at_least: Mode, here: usize) -> Option<Inside> {
     if mode() < at_least as u32 {
-        return enter_new(at_least);
+        return enter_new(at_least, here);
     }
     let local = arch::thread_local();
-    if local.busy.load(Ordering::Relaxed) != 0 {
+    if local.busy.load(Ordering::Relaxed) != 0 && !recovers(local, here) {
         return None;
     }
-    local.busy.store(1, Ordering::Relaxed);
+    local.busy.store(here, Ordering::Relaxed);
     core::sync::atomic::compiler_fence(Ordering::SeqCst);
     let record = local.record.load(Ordering::Relaxed);
     let (thread, borrowed) = if record > RETIRED {
@@ -106,12 +112,37 @@ pub(crate) fn enter(at_least: Mode) -> Option<Inside> {
 }
 
 #[cold]
-fn enter_new(at_least: Mode) -> Option<Inside> {
+fn enter_new(at_least: Mode, here: usize) -> Option<Inside> {
     if !is(Mode::New) || arch::thread_local().busy.load(Ordering::Relaxed) != 0 {
         return None;
     }
     lifecycle::initialise();
-    (mode() >= at_least as u32).then(|| enter(at_least)).flatten()
+    (mode() >= at_least as u32).then(|| enter_from(at_least, here)).flatten()
+}
+
+/// In the place of how far the stack had grown: this is never left.
+const FOR_GOOD: usize = usize::MAX;
+
+/// Finds out whether the hook that the thread is in was left, by a signal handler that interrupted it and jumped; makes
+/// good what that left undone.
+///
+/// What runs within a hook runs further in on its stack, or is a signal handler on another one.
+#[cold]
+fn recovers(local: &ThreadLocal, here: usize) -> bool {
+    let left = local.busy.load(Ordering::Relaxed);
+    let record = local.record.load(Ordering::Relaxed);
+    if here < left || record <= RETIRED || !sys::are_on_one_stack(left, here) {
+        return false;
+    }
+    // SAFETY: as in `enter_from`.
+    let thread = unsafe { &*core::ptr::with_exposed_provenance::<Thread>(record) };
+    if !thread.knows_stack_of([left as u64, here as u64]) {
+        return false;
+    }
+    // SAFETY: the hook that the owner, which this is, was in does not go on.
+    unsafe { thread.recover() };
+    local.aside.store(0, Ordering::Relaxed);
+    true
 }
 
 #[cold]
@@ -148,7 +179,7 @@ pub(crate) fn detach() {
 /// Runs `work` as the library's own: hooks that it runs are not events.
 pub(crate) fn privately<T>(work: impl FnOnce() -> T) -> T {
     let busy = &arch::thread_local().busy;
-    let before = busy.swap(1, Ordering::Relaxed);
+    let before = busy.swap(FOR_GOOD, Ordering::Relaxed);
     let result = work();
     busy.store(before, Ordering::Relaxed);
     result
@@ -187,6 +218,7 @@ impl Drop for Inside {
 pub(crate) struct Aside(Option<Inside>);
 
 /// Comes in as [`enter`] does, also from within another hook; but not from within another rare call.
+#[inline(always)]
 pub(crate) fn enter_aside(at_least: Mode) -> Option<Aside> {
     let inside = enter(at_least);
     let local = arch::thread_local();

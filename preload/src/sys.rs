@@ -537,6 +537,19 @@ pub(crate) fn futex_wait(word: &AtomicU32, expected: u32, timeout: Duration) {
     }
 }
 
+/// Whether two addresses both lie on the stack for this thread's signal handlers, or neither does. If the kernel can't
+/// be asked, they do not.
+pub(crate) fn are_on_one_stack(one: usize, other: usize) -> bool {
+    // SAFETY: zeros are a valid `stack_t`.
+    let mut alternate: libc::stack_t = unsafe { core::mem::zeroed() };
+    let into = (&raw mut alternate).expose_provenance();
+    // SAFETY: only asks.
+    let asked = checked(unsafe { syscall(libc::SYS_sigaltstack, [0, into, 0, 0, 0, 0]) });
+    let start = alternate.ss_sp.addr();
+    let holds = |address| (start..start.saturating_add(alternate.ss_size)).contains(&address);
+    asked.is_ok() && holds(one) == holds(other)
+}
+
 /// Wakes all that wait for `word`.
 pub(crate) fn futex_wake(word: &AtomicU32) {
     let operation = (libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG) as usize;

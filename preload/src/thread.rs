@@ -122,6 +122,26 @@ impl Thread {
         self.record.lose_event();
     }
 
+    /// Whether all of these lie on the stack that was walked last.
+    pub(crate) fn knows_stack_of(&self, addresses: [u64; 2]) -> bool {
+        // SAFETY: only numbers are read, whatever the hook is doing that was interrupted.
+        unsafe { Unwinder::knows_stack_of(&raw const (*self.own.get()).unwinder, addresses) }
+    }
+
+    /// Makes good what a hook that was left has left undone.
+    ///
+    /// # Safety
+    /// Only the owner may call this; the hook that it was in does not go on.
+    #[cold]
+    pub(crate) unsafe fn recover(&self) {
+        // SAFETY: as the caller vouches, nobody is in there; zero is a valid value of all that `prepare` does not write.
+        unsafe {
+            self.record.recover();
+            self.own.get().write_bytes(0, 1);
+            Unwinder::prepare(&raw mut (*self.own.get()).unwinder);
+        }
+    }
+
     /// The stack of a hook's caller, with the hook itself innermost.
     ///
     /// # Safety

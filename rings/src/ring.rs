@@ -7,7 +7,7 @@
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
-use bytehound_format::v2::batch::{ROOM_LEN, Room, State};
+use bytehound_format::v2::batch::{Decoder, ROOM_LEN, Room, State};
 
 /// Bytes of a ring.
 pub const RING_LEN: usize = 1 << 20;
@@ -96,6 +96,45 @@ impl Ring {
         } else {
             self.leave_checkpoint(next)
         }
+    }
+
+    /// Takes back an event whose encoding was broken off.
+    ///
+    /// # Safety
+    /// Only the owner of the ring may call this, and no push goes on afterwards that has begun before.
+    pub(crate) unsafe fn recover(&self) {
+        let Producer { head, begun, state, .. } = &self.producer.0;
+        let at = head.load(Ordering::Relaxed);
+        if begun.load(Ordering::Relaxed) != at {
+            let whole = self.state_at(at);
+            // SAFETY: the caller is the only producer; while `begun` differs nobody else takes the state.
+            unsafe { *state.get() = whole };
+            begun.store(at, Ordering::Release);
+        }
+    }
+
+    /// The state at the head, found by reading what lies between it and the newest checkpoint. Only the producer may
+    /// ask.
+    fn state_at(&self, head: u64) -> State {
+        // What the producer alone writes it may read.
+        let (mut at, mut state) = self.checkpoint().unwrap_or((0, State::default()));
+        while at < head {
+            let place = at as usize % RING_LEN;
+            let len = (head - at).min((RING_LEN + ROOM_LEN - place) as u64) as usize;
+            let start = self.bytes.0.get().cast::<u8>().cast_const().wrapping_add(place);
+            // SAFETY: these bytes lie in the ring and its margin, and the producer writes none of them meanwhile.
+            let bytes = unsafe { core::slice::from_raw_parts(start, len) };
+            let mut decoder = Decoder::new(bytes, state);
+            let taken = |decoder: &Decoder<'_>| len - decoder.rest().len();
+            // An event that crosses the end lies whole in the margin; the next one is at the start.
+            while place + taken(&decoder) < RING_LEN && decoder.next().is_some() {}
+            if taken(&decoder) == 0 {
+                break;
+            }
+            at += taken(&decoder) as u64;
+            state = *decoder.state();
+        }
+        state
     }
 
     #[cold]
@@ -236,6 +275,28 @@ mod tests {
             self.0.release(head);
             values
         }
+    }
+
+    #[test]
+    fn an_event_whose_encoding_was_broken_off_is_taken_back() {
+        let ring = ring();
+        let (mut state, mut value) = (State::default(), 0);
+        for round in 0..2000 {
+            let first = value;
+            for _ in 0..500 + round % 7 {
+                ring.push(u64::from(value) * 1000, value);
+                value += 1;
+            }
+            let Producer { head, begun, state: inner, .. } = &ring.0.producer.0;
+            begun.store(head.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+            // SAFETY: nobody else is here.
+            unsafe {
+                (*inner.get()).put(&mut [0xff; ROOM_LEN], 1 << 60, &Event::Marker { value: u32::MAX });
+                ring.0.recover();
+            }
+            assert!(ring.take(&mut state).into_iter().eq(first..value), "round {round}");
+        }
+        assert!(ring.0.head() > 2 * RING_LEN as u64);
     }
 
     #[test]

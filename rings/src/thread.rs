@@ -119,7 +119,8 @@ impl Thread {
     /// Tells the writer that time stamps may be taken from here on. Only the owner may.
     #[inline(always)]
     pub fn begin(&self) {
-        self.sequence.store(self.sequence.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+        // Odd also if a hook before was left without an end.
+        self.sequence.store(self.sequence.load(Ordering::Relaxed).wrapping_add(1) | 1, Ordering::Relaxed);
         compiler_fence(Ordering::SeqCst);
     }
 
@@ -127,7 +128,17 @@ impl Thread {
     #[inline(always)]
     pub fn end(&self) {
         // Release: whoever sees the even number sees the events.
-        self.sequence.store(self.sequence.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
+        self.sequence.store((self.sequence.load(Ordering::Relaxed) | 1).wrapping_add(1), Ordering::Release);
+    }
+
+    /// Makes good what a hook that was left without an end has left undone.
+    ///
+    /// # Safety
+    /// Only the owner may call this, outside of any push that goes on.
+    pub unsafe fn recover(&self) {
+        self.got_room();
+        // SAFETY: as the caller vouches.
+        unsafe { self.ring.recover() };
     }
 
     /// Odd while the owner is inside a hook; another number for every hook.

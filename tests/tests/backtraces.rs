@@ -104,8 +104,11 @@ fn stacks_of_signal_handlers_that_interrupt_anything_are_found_whole() -> Result
     compile_as("own_allocator.c", &folder.path().join("libown.so"), &["-shared", "-fPIC", "-fno-builtin"])?;
     let search = format!("-L{}", folder.path().display());
     let flags = ["-Wl,--no-as-needed", &search, "-lown", "-Wl,-rpath,$ORIGIN"];
-    let program = compile_as("alarms.c", &folder.path().join("alarms"), &flags)?;
-    checks(folder.path(), &[program.to_str().context("a path that is no text")?], 10_000)
+    for source in ["alarms.c", "jumps_out.c"] {
+        let program = compile_as(source, &folder.path().join("program"), &flags)?;
+        checks(folder.path(), &[program.to_str().context("a path that is no text")?], 10_000)?;
+    }
+    Ok(())
 }
 
 #[test]

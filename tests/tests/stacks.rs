@@ -90,14 +90,25 @@ fn call_sites_are_told_apart_however_the_program_was_compiled() -> Result<()> {
 
 #[test]
 fn a_handler_that_allocates_may_interrupt_us_anywhere() -> Result<()> {
-    let folder = tempdir()?;
-    compile_as("own_allocator.c", &folder.path().join("libown.so"), &["-shared", "-fPIC", "-fno-builtin"])?;
-    let search = format!("-L{}", folder.path().display());
-    let flags = ["-Wl,--no-as-needed", &search, "-lown", "-Wl,-rpath,$ORIGIN"];
-    let program = compile_as("alarms.c", &folder.path().join("alarms"), &flags)?;
-    let run = Run::of_program(folder, &program, &[])?;
+    let run = run_with_own_allocator("alarms.c")?;
     // What it allocates while it interrupts one of our functions is not recorded, and nothing is recorded twice.
     let sites = sites_in(&*run.profile()?, &run.told);
     assert!(sites["in_the_handler"].allocated <= run.told["in_the_handler"].allocated, "{sites:?}");
     Ok(())
+}
+
+#[test]
+fn after_a_handler_that_jumps_out_of_us_everything_is_recorded() -> Result<()> {
+    check(&run_with_own_allocator("jumps_out.c")?)?;
+    Ok(())
+}
+
+/// Runs a program with an allocator that may be interrupted, and left, anywhere.
+fn run_with_own_allocator(source: &str) -> Result<Run> {
+    let folder = tempdir()?;
+    compile_as("own_allocator.c", &folder.path().join("libown.so"), &["-shared", "-fPIC", "-fno-builtin"])?;
+    let search = format!("-L{}", folder.path().display());
+    let flags = ["-Wl,--no-as-needed", &search, "-lown", "-Wl,-rpath,$ORIGIN"];
+    let program = compile_as(source, &folder.path().join("program"), &flags)?;
+    Run::of_program(folder, &program, &[])
 }

@@ -41,8 +41,8 @@ pub(crate) mod dwarf {
 /// This thread's state. It lies in the static thread-local block, so that reaching it calls nothing.
 #[repr(C)]
 pub(crate) struct ThreadLocal {
-    /// Not 0 while the thread is inside the library.
-    pub(crate) busy: AtomicU32,
+    /// Not 0 while the thread is inside the library: how far its stack had grown when it came in.
+    pub(crate) busy: AtomicUsize,
     /// Not 0 while the thread looks up the functions behind the hooks.
     pub(crate) resolving: AtomicU32,
     /// The thread's record: an address, or one of the special values of `thread`.
@@ -83,6 +83,15 @@ pub(crate) fn thread_local() -> &'static ThreadLocal {
     }
     // SAFETY: the block is zeroed when the thread starts, lives as long as it, and holds only atomics.
     unsafe { &*address }
+}
+
+/// How far the stack has grown.
+#[inline(always)]
+pub(crate) fn stack_pointer() -> usize {
+    let here: usize;
+    // SAFETY: reads a register.
+    unsafe { asm!("mov {}, rsp", out(reg) here, options(nomem, nostack, preserves_flags)) };
+    here
 }
 
 /// A system call that leaves `errno` alone: the result is what the kernel says, negative for an error.

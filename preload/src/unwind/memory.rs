@@ -74,6 +74,16 @@ impl Regions {
         &mut self.buffer
     }
 
+    /// Whether all of these lie in the stack that was used last; also while it is being looked up.
+    ///
+    /// # Safety
+    /// `this` is valid for reads.
+    pub(super) unsafe fn latest_contains(this: *const Self, addresses: [u64; 2]) -> bool {
+        // SAFETY: as the caller vouches; it is read once, whatever it holds.
+        let [latest, ..] = unsafe { (&raw const (*this).known).read_volatile() };
+        addresses.iter().all(|address| (latest.start..latest.end).contains(address))
+    }
+
     #[cold]
     fn look_up(&mut self, sp: u64) -> Option<Region> {
         let known = self.known.iter().position(|region| (region.start..region.end).contains(&sp));

@@ -101,6 +101,16 @@ impl Unwinder {
         unsafe { (&raw mut (*this).context).write(tables::Context::new_in()) };
     }
 
+    /// Whether all of these lie on the stack that was walked last. A walk may be under way.
+    ///
+    /// # Safety
+    /// `this` was prepared.
+    #[expect(unsafe_code, reason = "reads beside a walk that a signal interrupted")]
+    pub(crate) unsafe fn knows_stack_of(this: *const Self, addresses: [u64; 2]) -> bool {
+        // SAFETY: as the caller vouches.
+        unsafe { Regions::latest_contains(&raw const (*this).regions, addresses) }
+    }
+
     /// The stack of a hook's caller, with the hook itself innermost. `intern` gives the number of a frame and its
     /// callers.
     #[inline]
