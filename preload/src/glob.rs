@@ -69,6 +69,11 @@ struct Name {
     is_folder: bool,
 }
 
+/// The names in a folder, in order; none if it can't be read.
+pub(crate) fn names_in(folder: &[u8]) -> Vec<Vec<u8>> {
+    names(folder).into_iter().map(|name| name.text).collect()
+}
+
 /// A folder's entries, in order; none if it can't be read.
 fn names(folder: &[u8]) -> Vec<Name> {
     let mut names = Vec::new();

@@ -1,7 +1,10 @@
 //! Threads and processes by the thousand: nothing is lost with them, and nobody waits for ever.
 
 use anyhow::Result;
-use bytehound_tests::{Run, check, compile_as};
+use bytehound_format::{Event, Reader};
+use bytehound_tests::{Run, check, compile, compile_as, preloaded};
+use std::collections::BTreeMap;
+use std::fs;
 use tempfile::tempdir;
 
 #[test]
@@ -27,5 +30,23 @@ fn several_threads_fork_at_once_while_others_allocate() -> Result<()> {
 #[test]
 fn locks_of_the_c_library_that_a_thread_holds_stop_no_other() -> Result<()> {
     check(&Run::of("locked_output.c", &[])?)?;
+    Ok(())
+}
+
+#[test]
+fn threads_have_the_names_that_they_give_themselves() -> Result<()> {
+    let folder = tempdir()?;
+    let program = compile("named_threads.c", folder.path())?;
+    let ended = preloaded(folder.path(), &[&program.to_string_lossy()], &[("FORMAT", "2")])?;
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let mut reader = Reader::new(fs::File::open(folder.path().join("program.dat"))?)?;
+    let mut names = BTreeMap::new();
+    while let Some(event) = reader.next_event()? {
+        if let Event::ThreadName { thread, name, .. } = event {
+            names.insert(thread, name.into_owned());
+        }
+    }
+    let of_how_many = |wanted: &str| names.values().filter(|name| *name == wanted).count();
+    assert_eq!((of_how_many("named_threads"), of_how_many("renamed worker")), (1, 3), "{names:?}");
     Ok(())
 }

@@ -12,6 +12,7 @@ use rustc_hash::FxHashMap;
 use super::clock::Clock;
 use super::culled::Culled;
 use super::defects::Defects;
+use super::generated;
 use super::live::Key;
 use super::mappings::Mappings;
 use super::modules::Modules;
@@ -38,6 +39,8 @@ pub struct Loaded {
     pub(super) rows: Rows,
     pub(super) backtraces: Backtraces,
     pub(super) modules: Modules,
+    /// Names of generated code, as the program told them last.
+    pub(super) generated: String,
     pub(super) strings: FxHashMap<u32, String>,
     pub(super) culled: Vec<Culled>,
     pub(super) mappings: Mappings,
@@ -93,6 +96,7 @@ struct Loader<'a> {
     rows: Rows,
     stacks: Stacks,
     modules: Modules,
+    generated: String,
     strings: FxHashMap<u32, String>,
     culled: Vec<Culled>,
     mappings: Mappings,
@@ -117,6 +121,7 @@ impl<'a> Loader<'a> {
             end_us: start_us,
             marker: 0,
             stacks: Stacks::new(),
+            generated: String::new(),
             strings: FxHashMap::default(),
             culled: Vec::new(),
             mappings: Mappings::new(),
@@ -300,6 +305,8 @@ impl<'a> Loader<'a> {
     fn take_file(&mut self, path: &str, contents: &[u8]) -> Result<(), IndexError> {
         if path == MAPS_PATH {
             self.modules.set_maps(&String::from_utf8_lossy(contents));
+        } else if generated::is_list(path, self.header.pid) {
+            self.generated = String::from_utf8_lossy(contents).into_owned();
         } else if path == LABELS_PATH {
             let text = String::from_utf8_lossy(contents);
             let pairs = text.lines().filter_map(|line| line.split_once('='));
@@ -331,6 +338,7 @@ impl<'a> Loader<'a> {
             rows: self.rows,
             backtraces,
             modules: self.modules,
+            generated: self.generated,
             strings: self.strings,
             culled: self.culled,
             mappings: self.mappings,

@@ -15,6 +15,7 @@ mod culled;
 mod debug_files;
 mod defects;
 mod frame_table;
+mod generated;
 mod ingest;
 mod interner;
 mod live;

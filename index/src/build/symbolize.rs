@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap;
 
 use super::defects::Defects;
 use super::frame_table::FrameTable;
+use super::generated::{self, Generated};
 use super::load::Loaded;
 use super::observer::{Observer, Phase, Progress, report};
 use super::stacks::{DecodedFrame, Location};
@@ -136,13 +137,11 @@ impl From<SymbolFrame<'_>> for FoundFrame {
 
 fn tabulate(loaded: &Loaded, found: &[Vec<FoundFrame>]) -> FrameTable {
     let demangled = demangle_all(found);
+    let generated = Generated::new(&loaded.generated, &loaded.backtraces.locations);
     let mut table = FrameTable::new();
     for (location, frames) in loaded.backtraces.locations.iter().zip(found) {
         match *location {
-            Location::Unresolved { address } => {
-                table.begin_location(None, "", address);
-                table.add_bare(address, None);
-            }
+            Location::Unresolved { address } => add_unresolved(&mut table, address, &generated),
             Location::InModule { address, module, relative } => {
                 let module = loaded.modules.get(module);
                 table.begin_location(module.binary.as_ref().map(BinaryId::as_str), &module.path, relative);
@@ -165,6 +164,23 @@ fn tabulate(loaded: &Loaded, found: &[Vec<FoundFrame>]) -> FrameTable {
         table.end_location();
     }
     table
+}
+
+/// Generated code lies elsewhere in each run: its functions are told apart by their names.
+fn add_unresolved(table: &mut FrameTable, address: u64, generated: &Generated<'_>) {
+    let Some(generated::Place { function, offset }) = generated.get(address) else {
+        table.begin_location(None, "", address);
+        return table.add_bare(address, None);
+    };
+    let text = FrameText {
+        module: generated::LIBRARY,
+        function: Some(function),
+        raw_function: Some(function),
+        source: None,
+        line: NONE,
+    };
+    table.begin_location(Some(function), text.module, offset);
+    table.add_frame(address, &text, NONE, false);
 }
 
 fn demangle_all(found: &[Vec<FoundFrame>]) -> FxHashMap<&str, String> {

@@ -111,3 +111,20 @@ fn debug_files_that_are_not_there_are_an_error() {
     let store = Store::temporary().expect("a temporary directory");
     assert!(add_debug_files(&store, &["/no/such/folder".into()]).is_err());
 }
+
+#[test]
+fn frames_of_generated_code_get_the_names_that_the_program_told_last() {
+    let mut capture = Capture::new();
+    let list = "/tmp/perf-42.map";
+    capture.file(list, b"7f0000001000 100 LazyCompile:~old /a b.js:1\n");
+    capture.backtrace(1, &[0x7f00_0000_1011]).alloc(id(1), 1_010, block(0x100, 10, 1));
+    capture.file(list, b"7f0000001000 100 LazyCompile:~old /a b.js:1\n7f0000001000 80 JS:*new /c.js:2\n");
+    capture.file("/tmp/perf-1.map", b"7f0000001000 100 of another process\n");
+    let built = Built::of(&capture.finish());
+    assert!(built.manifest.defects.is_empty(), "{:?}", built.manifest.defects);
+    let frames = built.frames(0);
+    assert_eq!(frames.len(), 1);
+    assert_eq!(built.string(frames[0].function).as_deref(), Some("JS:*new /c.js:2"));
+    assert_eq!(built.string(frames[0].library).as_deref(), Some("[jit]"));
+    assert_eq!(frames[0].address, 0x7f00_0000_1010);
+}

@@ -24,7 +24,9 @@ pub(super) fn is_at(address: u64, buffer: &mut [u8]) -> bool {
         return true;
     }
     let refuse = |left: u32| left.checked_sub(1);
-    if TO_REFUSE.fetch_update(Ordering::Relaxed, Ordering::Relaxed, refuse).is_ok() {
+    // Two walks over one stack are to find the same.
+    let may_refuse = !super::are_backtraces_checked();
+    if may_refuse && TO_REFUSE.fetch_update(Ordering::Relaxed, Ordering::Relaxed, refuse).is_ok() {
         return false;
     }
     let found = look_up(address, buffer);

@@ -7,6 +7,7 @@ use bytehound_rings::{Commit, Round, Sink};
 
 use super::modules::Modules;
 use super::stream::Stream;
+use super::thread_names::ThreadNames;
 use crate::clock::{Conversion, Pair, Tick};
 use crate::maps;
 use crate::sys::{Errno, Result};
@@ -17,6 +18,7 @@ const STACKS_LEN: usize = 256 * 1024;
 pub(super) struct Direct {
     pub(super) stream: Stream,
     modules: Modules,
+    threads: ThreadNames,
     conversion: Conversion,
     /// The last moment that was read from both clocks.
     now: Pair,
@@ -29,6 +31,7 @@ impl Direct {
         Self {
             stream,
             modules,
+            threads: ThreadNames::default(),
             conversion,
             now,
             nodes: Vec::with_capacity(STACKS_LEN + NodeEncoder::NODE_LEN_MAX),
@@ -49,6 +52,13 @@ impl Direct {
     /// Writes the files of the map.
     pub(super) fn write_binaries(&mut self, map: &[u8]) -> Result<()> {
         self.modules.write_binaries(map, &mut self.stream, timestamp(self.now))
+    }
+
+    /// Writes the names of generated code and of threads that are new.
+    pub(super) fn write_names(&mut self, last: bool) -> Result<()> {
+        let now = timestamp(self.now);
+        self.modules.write_generated(last, &mut self.stream, now)?;
+        self.threads.write(last, &mut self.stream, now)
     }
 
     /// What the file holds.

@@ -78,6 +78,12 @@ impl Events {
         self.modules.write_binaries(map, &mut self.stream, Timestamp(now.nanoseconds / 1000))
     }
 
+    /// Writes the names of generated code that are new. Names of threads have no place in this stream.
+    pub(super) fn write_names(&mut self, last: bool) -> Result<()> {
+        let now = Timestamp(Pair::now().nanoseconds / 1000);
+        self.modules.write_generated(last, &mut self.stream, now)
+    }
+
     /// Writes one event of the thread `thread`.
     #[inline]
     pub(super) fn write(&mut self, thread: u32, tick: Tick, event: batch::Event) -> Result<()> {

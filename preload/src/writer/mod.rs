@@ -10,6 +10,7 @@ mod culled;
 mod culling;
 mod direct;
 mod events;
+mod generated;
 mod lanes;
 mod log_output;
 mod merge;
@@ -20,6 +21,7 @@ mod pipeline;
 mod session;
 mod stream;
 mod thread;
+mod thread_names;
 
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use core::time::Duration;

@@ -6,6 +6,7 @@
 
 use bytehound_format::Timestamp;
 
+use super::generated::GeneratedNames;
 use super::stream::Stream;
 use crate::maps::{self, Mapping};
 use crate::memory::zeroed;
@@ -36,10 +37,11 @@ pub(super) struct Modules {
     /// Files in the stream, by inode and path.
     written: Vec<(u64, String)>,
     not_before: u64,
+    generated: GeneratedNames,
 }
 
 impl Modules {
-    pub(super) fn new(write_binaries: bool) -> Self {
+    pub(super) fn new(write_binaries: bool, process: u32) -> Self {
         Self {
             write_binaries,
             code: Vec::with_capacity(256),
@@ -47,6 +49,7 @@ impl Modules {
             missing: Vec::with_capacity(MISSING_MAX),
             written: Vec::with_capacity(64),
             not_before: 0,
+            generated: GeneratedNames::new(process),
         }
     }
 
@@ -58,6 +61,9 @@ impl Modules {
         stream: &mut Stream,
         now: Timestamp,
     ) -> Result<()> {
+        if !self.generated.is_wanted() && addresses.iter().any(|&address| self.is_generated(address)) {
+            self.generated.want();
+        }
         if generation <= self.generation && !self.may_find(addresses, now) {
             return Ok(());
         }
@@ -72,6 +78,16 @@ impl Modules {
         let missing = addresses.iter().filter(|&&address| !covers(code, address)).map(place);
         self.missing.extend(missing.take(room));
         Ok(())
+    }
+
+    /// Whether an address, as far as the last map tells, may be of code that is in no file.
+    fn is_generated(&self, address: u64) -> bool {
+        code_at(&self.code, address).is_none_or(|code| code.inode == 0)
+    }
+
+    /// Writes the names of code that the program generates, if there are more.
+    pub(super) fn write_generated(&mut self, last: bool, stream: &mut Stream, now: Timestamp) -> Result<()> {
+        self.generated.write(last, stream, now)
     }
 
     /// Whether reading the map again may show code at an address where the last one showed none.
@@ -127,8 +143,13 @@ fn executable(map: &[u8]) -> impl Iterator<Item = Mapping<'_>> {
 }
 
 fn covers(code: &[Code], address: u64) -> bool {
+    code_at(code, address).is_some()
+}
+
+/// The range that a return address leads into.
+fn code_at(code: &[Code], address: u64) -> Option<&Code> {
     let after = code.partition_point(|code| code.start <= address);
-    after.checked_sub(1).and_then(|at| code.get(at)).is_some_and(|code| address <= code.end)
+    after.checked_sub(1).and_then(|at| code.get(at)).filter(|code| address <= code.end)
 }
 
 fn place(address: &u64) -> u64 {

@@ -36,7 +36,7 @@ enum Way {
 
 impl Pipeline {
     pub(super) fn new(start: &Start, stream: Stream) -> Self {
-        let modules = Modules::new(start.settings.write_binaries_to_output);
+        let modules = Modules::new(start.settings.write_binaries_to_output, start.process);
         let conversion = Conversion::new(start.moment);
         let culling = culling(&start.settings);
         let way = match (start.settings.format, &culling) {
@@ -87,6 +87,14 @@ impl Pipeline {
     pub(super) fn set_awaited(&mut self, is_awaited: bool) {
         if let Way::Ordered(lanes) = &mut self.way {
             lanes.set_awaited(is_awaited);
+        }
+    }
+
+    /// Writes the names of generated code and of threads that are new.
+    fn write_names(&mut self, last: bool) -> Result<()> {
+        match &mut self.way {
+            Way::Direct(direct) => direct.write_names(last),
+            Way::Ordered(lanes) => lanes.events.write_names(last),
         }
     }
 
@@ -160,6 +168,7 @@ impl Sink for Pipeline {
             let timestamp = Timestamp(Pair::now().nanoseconds / 1000);
             self.stream().file(timestamp, "bytehound/checked-backtraces", found.as_bytes())?;
         }
+        self.write_names(is_last)?;
         match &mut self.way {
             Way::Direct(direct) => direct.complete(round),
             Way::Ordered(lanes) => lanes.complete(round),
