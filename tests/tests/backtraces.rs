@@ -77,6 +77,7 @@ fn stacks_of_threads_and_fibers_are_found_whole() -> Result<()> {
 fn stacks_of_every_shape_are_found_whole() -> Result<()> {
     checks_program("deep.c", &[], 1000)?;
     checks_program("odd_frames.c", &[], 1000)?;
+    checks_program("generated.c", &[], 1000)?;
     for way in [&["-O0"][..], &["-O3"], &["-Os", "-fomit-frame-pointer"], &["-fno-omit-frame-pointer"]] {
         checks_program("call_sites.c", way, 1000)?;
     }
