@@ -8,79 +8,134 @@ use core::alloc::{GlobalAlloc, Layout};
 use core::cell::UnsafeCell;
 use core::ffi::c_void;
 use core::ptr::null_mut;
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::sys;
 
-/// Allocations of at least this many bytes get mappings of their own, which are given back.
+/// Allocations of at least this many bytes get mappings of their own.
 const LARGE: usize = 64 * 1024;
 /// Small allocations are cut from mappings of this many bytes.
 const CHUNK: usize = 256 * 1024;
 const PAGE: usize = 4096;
+/// Small blocks have a power of two of bytes, from this one on.
+const SMALLEST: usize = 16;
+const CLASSES: usize = (LARGE / SMALLEST).ilog2() as usize;
 
-/// The allocator behind `Vec` and `Box` in this library.
+/// The allocator behind `Vec` and `Box` in this library: lists of free blocks, one for each size.
 ///
-/// Small blocks are never given back: the library makes few of them, all at its start.
+/// Hooks never come here: it serves the start, then the writer and the server beside it.
 pub(crate) struct Arena {
-    next: AtomicUsize,
-    end: AtomicUsize,
+    taken: AtomicBool,
+    blocks: UnsafeCell<Blocks>,
 }
 
+struct Blocks {
+    /// The rest of the newest chunk.
+    next: usize,
+    end: usize,
+    /// The first free block of each size; in each stands the address of the one after it.
+    free: [usize; CLASSES],
+}
+
+// SAFETY: `blocks` is only reached by the one thread that has `taken`.
+unsafe impl Sync for Arena {}
+
 impl Arena {
-    #[cfg_attr(test, expect(dead_code, reason = "unit tests run on the system's allocator"))]
     pub(crate) const fn new() -> Self {
-        Self { next: AtomicUsize::new(0), end: AtomicUsize::new(0) }
+        let blocks = Blocks { next: 0, end: 0, free: [0; CLASSES] };
+        Self { taken: AtomicBool::new(false), blocks: UnsafeCell::new(blocks) }
     }
 
-    /// Cuts `layout` from the current chunk.
-    fn cut(&self, layout: Layout) -> Option<usize> {
-        let mut next = self.next.load(Ordering::Acquire);
-        loop {
-            let start = next.checked_next_multiple_of(layout.align())?;
-            let stop = start.checked_add(layout.size())?;
-            if next == 0 || stop > self.end.load(Ordering::Acquire) {
-                return None;
-            }
-            match self.next.compare_exchange(next, stop, Ordering::AcqRel, Ordering::Acquire) {
-                Ok(_) => return Some(start),
-                Err(current) => next = current,
-            }
+    fn with_blocks<T>(&self, work: impl FnOnce(&mut Blocks) -> T) -> T {
+        while self.taken.swap(true, Ordering::Acquire) {
+            core::hint::spin_loop();
         }
+        // SAFETY: nobody else is between these two lines.
+        let result = work(unsafe { &mut *self.blocks.get() });
+        self.taken.store(false, Ordering::Release);
+        result
+    }
+}
+
+impl Blocks {
+    /// A block of a size, and whether it was used before.
+    fn take(&mut self, class: usize) -> Option<(*mut u8, bool)> {
+        let first = self.free.get_mut(class)?;
+        if *first != 0 {
+            let block = core::ptr::with_exposed_provenance_mut::<usize>(*first);
+            // SAFETY: a free block holds the address of the one after it.
+            *first = unsafe { block.read() };
+            return Some((block.cast(), true));
+        }
+        let len = SMALLEST << class;
+        let start = self.cut(len).or_else(|| self.grow().and_then(|()| self.cut(len)))?;
+        Some((core::ptr::with_exposed_provenance_mut(start), false))
     }
 
-    fn grow(&self) -> Option<()> {
-        let start = sys::map(CHUNK).ok()?.as_mut_ptr().expose_provenance();
-        // In this order a thread that sees the old start with the new end cuts nothing beyond its chunk:
-        // `next` is 0 meanwhile.
-        self.next.store(0, Ordering::Release);
-        self.end.store(start + CHUNK, Ordering::Release);
-        self.next.store(start, Ordering::Release);
+    fn give_back(&mut self, block: *mut u8, class: usize) {
+        let Some(first) = self.free.get_mut(class) else { return };
+        // SAFETY: the block is free, aligned to its size, and has room for an address.
+        unsafe { block.cast::<usize>().write(*first) };
+        *first = block.expose_provenance();
+    }
+
+    fn cut(&mut self, len: usize) -> Option<usize> {
+        let start = self.next.checked_next_multiple_of(len).filter(|&start| start != 0)?;
+        let stop = start.checked_add(len).filter(|&stop| stop <= self.end)?;
+        self.next = stop;
+        Some(start)
+    }
+
+    fn grow(&mut self) -> Option<()> {
+        self.next = sys::map(CHUNK).ok()?.as_mut_ptr().expose_provenance();
+        self.end = self.next + CHUNK;
         Some(())
     }
 }
 
-// SAFETY: blocks come from fresh mappings, are cut once (by compare and exchange), and only large ones are
-// given back. Chunks are replaced by one thread at a time: only initialisation and then the writer allocate.
+/// Which size of small blocks a layout needs; none if it needs a mapping of its own.
+fn class(layout: Layout) -> Option<usize> {
+    let len = layout.size().max(layout.align()).max(SMALLEST).checked_next_power_of_two()?;
+    (len < LARGE).then(|| (len / SMALLEST).ilog2() as usize)
+}
+
+// SAFETY: blocks are cut from fresh mappings or were given back, and are as large and aligned as their class, which both
+// `alloc` and `dealloc` find from the layout. Large ones are mappings.
 unsafe impl GlobalAlloc for Arena {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        if layout.size() >= LARGE && layout.align() <= PAGE {
-            return sys::map(layout.size()).map_or(null_mut(), <[u8]>::as_mut_ptr);
+        match class(layout) {
+            Some(class) => {
+                self.with_blocks(|blocks| blocks.take(class)).map_or(null_mut(), |(block, _)| block)
+            }
+            None => map(layout),
         }
-        let cut = self.cut(layout).or_else(|| self.grow().and_then(|()| self.cut(layout)));
-        cut.map_or(null_mut(), core::ptr::with_exposed_provenance_mut)
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: as the caller vouches. Memory is never cut twice, and the kernel has zeroed it.
-        unsafe { self.alloc(layout) }
+        let Some(class) = class(layout) else { return map(layout) };
+        let Some((block, used)) = self.with_blocks(|blocks| blocks.take(class)) else { return null_mut() };
+        if used {
+            // SAFETY: the block has at least so many bytes. A new one the kernel has zeroed.
+            unsafe { block.write_bytes(0, layout.size()) };
+        }
+        block
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        if layout.size() >= LARGE && layout.align() <= PAGE {
+        match class(layout) {
+            Some(class) => self.with_blocks(|blocks| blocks.give_back(block, class)),
             // SAFETY: a block of this size was mapped on its own, and its owner gives it up.
-            unsafe { sys::unmap(block.addr(), layout.size()) };
+            None => unsafe { sys::unmap(block.addr(), layout.size()) },
         }
     }
+}
+
+/// A mapping for one block.
+fn map(layout: Layout) -> *mut u8 {
+    if layout.align() > PAGE {
+        return null_mut();
+    }
+    sys::map(layout.size()).map_or(null_mut(), <[u8]>::as_mut_ptr)
 }
 
 /// Zeroed bytes, or nothing if there is no memory for them. Pages that nobody writes to are never there.
@@ -146,7 +201,41 @@ pub(crate) mod bootstrap {
 
 #[cfg(test)]
 mod tests {
-    use super::bootstrap;
+    use super::{Arena, bootstrap};
+    use core::alloc::{GlobalAlloc, Layout};
+
+    #[test]
+    fn small_blocks_are_used_again_aligned_and_zeroed() {
+        let arena = Arena::new();
+        let layout = Layout::from_size_align(100, 64).unwrap();
+        // SAFETY: each block is written within its layout, and given back once with it.
+        unsafe {
+            let one = arena.alloc(layout);
+            assert_eq!(one.addr() % 64, 0);
+            one.write_bytes(7, 100);
+            let other = arena.alloc(layout);
+            assert_ne!(one, other);
+            arena.dealloc(one, layout);
+            let again = arena.alloc_zeroed(layout);
+            assert_eq!(again, one);
+            assert!(core::slice::from_raw_parts(again, 100).iter().all(|&byte| byte == 0));
+            arena.dealloc(again, layout);
+            arena.dealloc(other, layout);
+        }
+    }
+
+    #[test]
+    fn large_blocks_are_mappings() {
+        let arena = Arena::new();
+        let layout = Layout::from_size_align(100_000, 8).unwrap();
+        // SAFETY: as above.
+        unsafe {
+            let block = arena.alloc_zeroed(layout);
+            assert_eq!(block.addr() % 4096, 0);
+            assert_eq!(block.add(99_999).read(), 0);
+            arena.dealloc(block, layout);
+        }
+    }
 
     #[test]
     fn a_bootstrap_block_is_aligned_zeroed_and_recognised() {
