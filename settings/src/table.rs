@@ -113,7 +113,7 @@ settings! {
     TEMPORARY_ALLOCATION_LIFETIME_THRESHOLD = temporary_allocation_lifetime_threshold: u64 = 10_000, "10000",
         "milliseconds after which a block is not temporary";
     TEMPORARY_ALLOCATION_PENDING_THRESHOLD = temporary_allocation_pending_threshold: Option<u64> = None, "unset",
-        "so many blocks at most wait for it to be known; beyond that, the oldest are written whatever becomes of them";
+        "so many blocks of the process at most wait for it to be known; beyond that, the oldest are written whatever becomes of them";
     ZERO_MEMORY = zero_memory: bool = false, "0",
         "`malloc` gives zeroed memory, as `calloc` does";
     TRACK_CHILD_PROCESSES = track_child_processes: bool = false, "0",
