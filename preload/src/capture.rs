@@ -88,9 +88,9 @@ pub(crate) fn enter(at_least: Mode) -> Option<Inside> {
     enter_from(at_least, arch::stack_pointer())
 }
 
-/// As [`enter`], on a stack that has grown to `here`.
+/// As [`enter`], for a hook that returns before what it is for is called: that runs on a stack that has grown to `here`.
 #[inline(always)]
-fn enter_from(at_least: Mode, here: usize) -> Option<Inside> {
+pub(crate) fn enter_from(at_least: Mode, here: usize) -> Option<Inside> {
     if mode() < at_least as u32 {
         return enter_new(at_least, here);
     }

@@ -8,7 +8,7 @@ use bytehound_format::v2::batch::Flags;
 
 use super::action::{Action, argument};
 use crate::arch::{self, Call, GO_ON, HookFrame, LEAVING, detoured_entry};
-use crate::capture::{self, Inside, Made, Mode, enter};
+use crate::capture::{self, Inside, Made, Mode, enter_from};
 use crate::clock::{self, Tick};
 
 /// A detoured function.
@@ -113,19 +113,20 @@ impl Subject {
     /// call says what the program wants.
     fn begin(&self, call: &Call) -> (Option<Inside>, Tick) {
         let given = |at| Some(argument(&call.arguments, at)).filter(|&block| block != 0);
+        let here = core::ptr::from_ref(call).addr();
         match self.action {
             Action::Frees { block } => {
                 let Some(block) = given(block) else { return (None, Tick(0)) };
-                let inside = enter(Mode::Stopped);
+                let inside = enter_from(Mode::Stopped, here);
                 inside.as_ref().inspect(|inside| inside.dies(&call.frame, block_at(block)));
                 (inside, Tick(0))
             }
             Action::Reallocates { old, .. } | Action::ReallocatesOrFrees { old, .. }
                 if given(old).is_some() =>
             {
-                (enter(Mode::Stopped), clock::before())
+                (enter_from(Mode::Stopped, here), clock::before())
             }
-            _ => (enter(Mode::Recording), Tick(0)),
+            _ => (enter_from(Mode::Recording, here), Tick(0)),
         }
     }
 
