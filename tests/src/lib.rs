@@ -19,7 +19,7 @@ pub use built::{
 pub use captured::{Capture, allocations_of};
 pub use counted::{Run, check};
 pub use preloaded::preloaded;
-pub use program::{Ended, compile, compile_as, run};
+pub use program::{Ended, compile, compile_as, compile_with_own_allocator, run};
 pub use server::Server;
 pub use sites::{Site, Sites, allocations_at, functions_of, index, sites_in};
 pub use streamed::{Client, Message, Streamed};

@@ -56,3 +56,12 @@ pub fn compile_as(source: &str, binary: &Path, flags: &[&str]) -> Result<PathBuf
     ensure!(ended.code == Some(0), "cannot compile `{source}`: {}", ended.stderr);
     Ok(binary.to_path_buf())
 }
+
+/// Compiles one of `tests/programs/c` into a folder, with `own_allocator.c` in place of the C library's allocator.
+pub fn compile_with_own_allocator(source: &str, into: &Path, flags: &[&str]) -> Result<PathBuf> {
+    let flags = [&["-shared", "-fPIC", "-fno-builtin"], flags].concat();
+    compile_as("own_allocator.c", &into.join("libown.so"), &flags)?;
+    let search = format!("-L{}", into.display());
+    let flags = ["-Wl,--no-as-needed", &search, "-lown", "-Wl,-rpath,$ORIGIN"];
+    compile_as(source, &into.join("program"), &flags)
+}

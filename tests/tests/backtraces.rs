@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use bytehound_format::{Event, Reader};
-use bytehound_tests::{compile, compile_as, preloaded, tokio_echo};
+use bytehound_tests::{compile, compile_as, compile_with_own_allocator, preloaded, tokio_echo};
 use std::path::Path;
 use tempfile::tempdir;
 
@@ -102,11 +102,8 @@ fn stacks_through_libraries_that_come_and_go_are_found_whole() -> Result<()> {
 #[test]
 fn stacks_of_signal_handlers_that_interrupt_anything_are_found_whole() -> Result<()> {
     let folder = tempdir()?;
-    compile_as("own_allocator.c", &folder.path().join("libown.so"), &["-shared", "-fPIC", "-fno-builtin"])?;
-    let search = format!("-L{}", folder.path().display());
-    let flags = ["-Wl,--no-as-needed", &search, "-lown", "-Wl,-rpath,$ORIGIN"];
     for source in ["alarms.c", "jumps_out.c"] {
-        let program = compile_as(source, &folder.path().join("program"), &flags)?;
+        let program = compile_with_own_allocator(source, folder.path(), &[])?;
         checks(folder.path(), &[program.to_str().context("a path that is no text")?], 10_000)?;
     }
     Ok(())

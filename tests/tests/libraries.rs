@@ -2,7 +2,8 @@
 
 use anyhow::{Context, Result};
 use bytehound_tests::{
-    Run, Sites, check, compile, compile_as, library as capture_library, preloaded, run, sites_in,
+    Run, Sites, check, compile, compile_as, compile_with_own_allocator, library as capture_library,
+    preloaded, run, sites_in,
 };
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -76,11 +77,7 @@ fn blocks_that_were_made_or_freed_behind_our_back_do_no_harm() -> Result<()> {
 #[test]
 fn an_allocator_that_maps_memory_under_its_lock_serves_its_program_as_before() -> Result<()> {
     let folder = tempdir()?;
-    let flags = ["-shared", "-fPIC", "-fno-builtin", "-DLOCKED"];
-    compile_as("own_allocator.c", &folder.path().join("libown.so"), &flags)?;
-    let search = format!("-L{}", folder.path().display());
-    let flags = ["-Wl,--no-as-needed", &search, "-lown", "-Wl,-rpath,$ORIGIN"];
-    let program = compile_as("threads.c", &folder.path().join("threads"), &flags)?;
+    let program = compile_with_own_allocator("threads.c", folder.path(), &["-DLOCKED"])?;
     check(&Run::of_program(folder, &program, &[])?)?;
     Ok(())
 }

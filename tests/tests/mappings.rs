@@ -4,7 +4,9 @@
 use anyhow::{Context, Result, ensure};
 use bytehound_format::{Event, Reader};
 use bytehound_index::{BacktraceId, Map, Profile};
-use bytehound_tests::{Capture, bytehound, compile, compile_as, functions_of, index, library, run};
+use bytehound_tests::{
+    Capture, bytehound, compile, compile_with_own_allocator, functions_of, index, library, run,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
@@ -218,11 +220,7 @@ fn whatever_many_threads_do_at_once_nothing_is_missing_and_nothing_is_left_too_m
 #[test]
 fn what_an_allocator_maps_under_its_own_lock_has_the_stack_of_who_allocates() -> Result<()> {
     let folder = tempdir()?;
-    let flags = ["-shared", "-fPIC", "-fno-builtin", "-DLOCKED"];
-    compile_as("own_allocator.c", &folder.path().join("libown.so"), &flags)?;
-    let search = format!("-L{}", folder.path().display());
-    let flags = ["-Wl,--no-as-needed", &search, "-lown", "-Wl,-rpath,$ORIGIN"];
-    let program = compile_as("threads.c", &folder.path().join("threads"), &flags)?;
+    let program = compile_with_own_allocator("threads.c", folder.path(), &["-DLOCKED"])?;
     let run = Run::of_program(folder, &program)?;
     let stacks = run.profile.maps().filter_map(|map| map.call?.backtrace);
     let nested = stacks.filter(|&stack| {

@@ -1,7 +1,9 @@
 //! Stacks of every shape: programs go on as they do without us, and every allocation is found at its call site.
 
 use anyhow::Result;
-use bytehound_tests::{Run, allocations_at, check, compile_as, functions_of, sites_in};
+use bytehound_tests::{
+    Run, allocations_at, check, compile_as, compile_with_own_allocator, functions_of, sites_in,
+};
 use tempfile::tempdir;
 
 #[test]
@@ -106,9 +108,6 @@ fn after_a_handler_that_jumps_out_of_us_everything_is_recorded() -> Result<()> {
 /// Runs a program with an allocator that may be interrupted, and left, anywhere.
 fn run_with_own_allocator(source: &str) -> Result<Run> {
     let folder = tempdir()?;
-    compile_as("own_allocator.c", &folder.path().join("libown.so"), &["-shared", "-fPIC", "-fno-builtin"])?;
-    let search = format!("-L{}", folder.path().display());
-    let flags = ["-Wl,--no-as-needed", &search, "-lown", "-Wl,-rpath,$ORIGIN"];
-    let program = compile_as(source, &folder.path().join("program"), &flags)?;
+    let program = compile_with_own_allocator(source, folder.path(), &[])?;
     Run::of_program(folder, &program, &[])
 }

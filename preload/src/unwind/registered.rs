@@ -106,22 +106,15 @@ pub(super) fn covers(address: u64) -> bool {
 
 /// Looks `address` up in the registered tables.
 pub(super) fn find(address: u64, context: &mut Context) -> Option<Found<'_>> {
-    let (reading, section, bases) = used().filter(|place| place.covers(address)).find_map(|place| {
-        let reading = place.read()?;
-        let section = EhFrame::from(place.bytes());
-        let bases = BaseAddresses::default().set_eh_frame(place.start.load(Ordering::Relaxed));
-        let entry = section.fde_for_address(&bases, address, EhFrame::cie_from_offset);
-        entry.is_ok().then_some((reading, section, bases))
-    })?;
-    let entry = section.fde_for_address(&bases, address, EhFrame::cie_from_offset).ok()?;
-    let row = entry.unwind_info_for_address(&section, &bases, context, address).ok()?;
-    Some(Found {
-        row,
-        section,
-        encoding: entry.cie().encoding(),
-        is_signal_frame: entry.is_signal_trampoline(),
-        reading: Some(reading),
-    })
+    let (reading, section, bases, entry) =
+        used().filter(|place| place.covers(address)).find_map(|place| {
+            let reading = place.read()?;
+            let section = EhFrame::from(place.bytes());
+            let bases = BaseAddresses::default().set_eh_frame(place.start.load(Ordering::Relaxed));
+            let entry = section.fde_for_address(&bases, address, EhFrame::cie_from_offset).ok()?;
+            Some((reading, section, bases, entry))
+        })?;
+    Found::read(&entry, section, &bases, context, address, Some(reading))
 }
 
 impl Place<'static> {

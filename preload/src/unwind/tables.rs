@@ -5,8 +5,8 @@ use core::ffi::c_void;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use gimli::{
-    BaseAddresses, CfaRule, EhFrame, EhFrameHdr, EndianSlice, LittleEndian, Register, RegisterRule,
-    UnwindContext, UnwindContextStorage, UnwindSection, UnwindTableRow,
+    BaseAddresses, CfaRule, EhFrame, EhFrameHdr, EndianSlice, FrameDescriptionEntry, LittleEndian, Register,
+    RegisterRule, UnwindContext, UnwindContextStorage, UnwindSection, UnwindTableRow,
 };
 
 use super::loaded;
@@ -49,14 +49,23 @@ pub(super) fn find(address: u64, context: &mut Context) -> Option<Found<'_>> {
     let index = EhFrameHdr::from(module.index.bytes()).parse(&bases, 8).ok()?;
     let section = EhFrame::from(module.frames.bytes());
     let entry = index.table()?.fde_for_address(&section, &bases, address, EhFrame::cie_from_offset).ok()?;
-    let row = entry.unwind_info_for_address(&section, &bases, context, address).ok()?;
-    Some(Found {
-        row,
-        section,
-        encoding: entry.cie().encoding(),
-        is_signal_frame: entry.is_signal_trampoline(),
-        reading: None,
-    })
+    Found::read(&entry, section, &bases, context, address, None)
+}
+
+impl<'a> Found<'a> {
+    /// Reads the row of `address` from the entry of its function.
+    pub(super) fn read(
+        entry: &FrameDescriptionEntry<Bytes>,
+        section: EhFrame<Bytes>,
+        bases: &BaseAddresses,
+        context: &'a mut Context,
+        address: u64,
+        reading: Option<Reading>,
+    ) -> Option<Self> {
+        let row = entry.unwind_info_for_address(&section, bases, context, address).ok()?;
+        let (encoding, is_signal_frame) = (entry.cie().encoding(), entry.is_signal_trampoline());
+        Some(Self { row, section, encoding, is_signal_frame, reading })
+    }
 }
 
 /// The rule of `address`.
