@@ -42,6 +42,7 @@
 
 mod block;
 mod block_writer;
+mod capture_writer;
 mod carrier;
 mod convert;
 mod cursor;
@@ -70,6 +71,7 @@ mod writer;
 
 pub use block::BlockDefect;
 pub use block_writer::{BLOCK_SCRATCH_LEN, BlockSink, BlockWriter};
+pub use capture_writer::CaptureWriter;
 pub use carrier::CARRIER_PATH;
 pub use convert::{Container, convert};
 pub use decode::{Malformed, Outcome, decode};

@@ -18,8 +18,9 @@ const ORDER: [&str; 10] = [
 ];
 
 /// Rooms beside the order: what each may use.
-const BESIDE: [(&str, &[&str]); 6] = [
+const BESIDE: [(&str, &[&str]); 7] = [
     ("bytehound-preload", &["bytehound-format", "bytehound-rings", "bytehound-settings"]),
+    ("bytehound-bench", &["bytehound-format", "bytehound-store", "bytehound-index", "bytehound-dsl"]),
     ("bytehound-webui", &[]),
     ("bytehound-loadtest", &[]),
     ("simulation", &[]),

@@ -1,8 +1,9 @@
-//! The habits of the house as commands: `cargo xtask build`, `demo`, `test`, `bench NAME`.
+//! The habits of the house as commands: `cargo xtask build`, `demo`, `test`, `gen-dat`, `bench NAME`.
 
 mod bench;
 mod build;
 mod demo;
+mod gen_dat;
 mod shell;
 mod test;
 mod tools;
@@ -25,6 +26,9 @@ enum Command {
     Demo(demo::Options),
     /// Installs what the tests need, then checks everything: formatting, lints, docs, unit, end-to-end, browser.
     Test(test::Options),
+    /// Makes a capture with known answers: `--events N --stacks S --live L --seed X -o FILE`, and what `--help` says.
+    #[command(disable_help_flag = true)]
+    GenDat(gen_dat::Options),
     /// Measures one thing side by side with its peers.
     Bench(bench::Options),
 }
@@ -34,6 +38,7 @@ fn main() -> Result<()> {
         Command::Build => build::everything(),
         Command::Demo(options) => demo::start(&options),
         Command::Test(options) => test::start(&options),
+        Command::GenDat(options) => gen_dat::start(&options),
         Command::Bench(options) => bench::start(&options),
     }
 }

@@ -3,7 +3,9 @@
 //! The machines are noisy: what counts are the ratios within one run.
 
 mod capture;
+mod generated;
 mod ingest;
+mod questions;
 mod unwind;
 
 use anyhow::Result;
@@ -19,8 +21,12 @@ pub(crate) struct Options {
 enum Name {
     /// What the capture library adds to programs, against heaptrack; fails if a target is missed.
     Capture(capture::Options),
-    /// Loading and indexing a capture of 10 million pairs: events a second, anonymous memory.
-    Ingest,
+    /// Loading and indexing captures of known content: events a second, memory, disk; beside heaptrack.
+    Ingest(ingest::Options),
+    /// Questions to the index of 10 million allocations; fails if a target is missed.
+    Query(questions::Options),
+    /// Every filter of the scripting language, grouping, and the book's case study; fails if a target is missed.
+    Dsl(questions::Options),
     /// Finding stacks of 22 and 66 frames, unchanged and with three new ones: nanoseconds; fails if the target is missed.
     Unwind,
 }
@@ -28,7 +34,9 @@ enum Name {
 pub(crate) fn start(options: &Options) -> Result<()> {
     match &options.name {
         Name::Capture(options) => capture::start(options),
-        Name::Ingest => ingest::start(),
+        Name::Ingest(options) => ingest::start(options),
+        Name::Query(options) => questions::of_index(options),
+        Name::Dsl(options) => questions::of_scripts(options),
         Name::Unwind => unwind::start(),
     }
 }

@@ -12,7 +12,7 @@ use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
 use measure::Variant;
 use summary::Summary;
-use workload::Workload;
+pub(super) use workload::{Program, Workload};
 
 #[derive(Args)]
 pub(super) struct Options {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Workload {
+pub(in crate::bench) enum Workload {
     /// 10 million pairs of malloc and free of random sizes, with a live set, from a shallow stack.
     Shallow,
     /// 3 million pairs at a stack depth of 50 to 100, where the upper half changes all the time.
@@ -28,8 +28,8 @@ pub(super) enum Workload {
 }
 
 /// A program, ready to be run.
-pub(super) struct Program {
-    pub(super) words: Vec<OsString>,
+pub(in crate::bench) struct Program {
+    pub(in crate::bench) words: Vec<OsString>,
     pub(super) environment: Option<(&'static str, &'static str)>,
     pub(super) input: Option<PathBuf>,
 }
@@ -47,7 +47,7 @@ impl Workload {
     }
 
     /// Compiles what there is to compile.
-    pub(super) fn prepare(self, folder: &Path) -> Result<Program> {
+    pub(in crate::bench) fn prepare(self, folder: &Path) -> Result<Program> {
         let ours = |source: &str, flags: &str| Ok(Program::of([compile(source, flags, folder)?.into()]));
         match self {
             Self::Shallow => ours("shallow.c", "-O2 -g"),
