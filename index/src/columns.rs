@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use bytehound_store::{Column, Segment};
-use bytemuck::Pod;
+use bytehound_store::{Column, Number, Segment};
+use rayon::prelude::*;
 
 use crate::IndexError;
 use crate::layout::{
@@ -46,6 +46,7 @@ pub(crate) struct Columns<'a> {
 
 impl<'a> Columns<'a> {
     pub(crate) fn of(segment: &'a Segment) -> Result<Self, IndexError> {
+        segment.section_names().into_par_iter().try_for_each(|name| segment.verify(name))?;
         let columns = Self {
             birth: segment.column(section::BIRTH)?,
             death: segment.column(section::DEATH)?,
@@ -141,17 +142,16 @@ impl<'a> Columns<'a> {
     }
 
     fn partition_by_birth(&self, before: impl Fn(u64) -> bool) -> u32 {
-        let count = match &self.birth {
-            Column::Values(births) => births.partition_point(|birth| before(*birth)),
-            Column::Constant { value, len } => {
-                if before(*value) {
-                    *len
-                } else {
-                    0
-                }
+        let (mut start, mut end) = (0, self.birth.len());
+        while start < end {
+            let middle = start.midpoint(end);
+            if before(self.birth.at(middle)) {
+                start = middle + 1;
+            } else {
+                end = middle;
             }
-        };
-        count as u32
+        }
+        start as u32
     }
 
     fn check_lengths(&self) -> Result<(), IndexError> {
@@ -175,7 +175,7 @@ impl<'a> Columns<'a> {
     }
 }
 
-fn same_length<T: Pod>(column: &Column<'_, T>, rows: usize, name: &str) -> Result<(), IndexError> {
+fn same_length<T: Number>(column: &Column<'_, T>, rows: usize, name: &str) -> Result<(), IndexError> {
     agree(column.len() == rows, name)
 }
 

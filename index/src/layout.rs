@@ -39,13 +39,13 @@ use bytemuck::{Pod, Zeroable};
 pub use maps::{MalloptRecord, MapRecord, RegionRecord, RemovalRecord, UsageRecord, map_flags};
 
 /// Version of everything described here; another one means: build again.
-pub const LAYOUT_VERSION: u32 = 2;
+pub const LAYOUT_VERSION: u32 = 3;
 /// `death` of a row that was never freed.
 pub const NEVER: u64 = u64::MAX;
 /// An absent index.
 pub const NONE: u32 = u32::MAX;
 /// Rows of one block: the unit of zone maps and of parallel scans.
-pub const BLOCK_ROWS: usize = 1 << 16;
+pub const BLOCK_ROWS: usize = bytehound_store::BLOCK_LEN;
 
 /// Bits of the `flags` column.
 pub mod flags {

@@ -38,6 +38,7 @@ mod durable;
 mod error;
 mod layout;
 mod mapped;
+mod packed_vec;
 mod profile_id;
 mod scratch;
 mod segment;
@@ -51,9 +52,13 @@ pub use captures::{Captures, FIRST_BYTES_MAX, IncomingCapture, NewProfile, Recei
 pub use catalog::{Catalog, Origin, ProfileRecord, ProfileState, Published, SUMMARY_LEN_MAX};
 pub use error::StoreError;
 pub use mapped::MappedVec;
+pub use packed_vec::{PackedList, PackedVec};
 pub use profile_id::ProfileId;
 pub use scratch::Scratch;
-pub use segment::{Column, FinishedSegment, SectionWriter, Segment, SegmentStore, SegmentWriter};
+pub use segment::{
+    BLOCK_LEN, BlockColumn, Column, FinishedSegment, Number, PackedBlock, SectionWriter, Segment,
+    SegmentStore, SegmentWriter,
+};
 pub use store::Store;
 pub use summary::{MAX_KEY, MAX_VALUE, SummaryIndex, SummaryReader, SummaryWriter, Visit};
 pub use symcaches::{SymcacheBytes, Symcaches};

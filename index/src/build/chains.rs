@@ -1,40 +1,19 @@
-//! Reallocations made into chains: rows that were one block of the program.
+//! The rows of each chain: they were one block of the program.
 
 use bytehound_store::{MappedVec, Scratch, SegmentWriter};
 
-use super::rows::RawRow;
+use super::columns::OrderedRows;
 use crate::IndexError;
 use crate::layout::{NONE, section};
-
-/// Turns the `link` of every row from "reallocated from" to the number of its chain, or [`NONE`] for a row that is
-/// alone. Returns how many chains there are.
-pub(super) fn number_chains(rows: &mut [RawRow]) -> u32 {
-    let mut chains = 0;
-    for row in 0..rows.len() {
-        // A row comes after the one it was reallocated from, whose link is therefore a chain already.
-        let from = rows[row].link;
-        if from == NONE {
-            continue;
-        }
-        let first = &mut rows[from as usize];
-        if first.link == NONE {
-            first.link = chains;
-            chains += 1;
-        }
-        rows[row].link = rows[from as usize].link;
-    }
-    chains
-}
 
 /// Writes which rows each chain has, first to last: no row of a chain is born before the one it came from.
 pub(super) fn write_chains(
     writer: &mut SegmentWriter,
     scratch: &Scratch,
-    chains: u32,
-    rows: &[RawRow],
-    order: &[u32],
+    rows: &OrderedRows<'_>,
 ) -> Result<(), IndexError> {
-    let links = || order.iter().map(|&raw| rows[raw as usize].link);
+    let chains = rows.rows.chains;
+    let links = || rows.numbers(0..rows.len()).map(|raw| rows.rows.ends.as_slice()[raw].chain);
     let mut offsets = MappedVec::<u32>::new(scratch)?;
     offsets.resize_zeroed(chains as usize + 1)?;
     let ends = offsets.as_mut_slice();

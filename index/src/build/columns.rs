@@ -1,25 +1,49 @@
 //! Rows to columns, in order of (birth, id).
 
-use bytehound_store::SegmentWriter;
-use bytemuck::Pod;
+use std::ops::Range;
+
+use bytehound_store::{Column, Number, PackedBlock, SegmentWriter};
 use rayon::prelude::*;
 
-use super::rows::RawRow;
+use super::rows::{End, FinishedRows};
 use super::steps::Steps;
 use crate::IndexError;
 use crate::layout::{BLOCK_ROWS, NEVER, NONE, Zone, section};
 
-/// How many times [`write_columns`] goes over the rows.
-pub(super) const PASSES: u64 = 14;
+/// Blocks of rows that are packed at a time, side by side.
+const BATCH: usize = 4;
 
-/// Rows of one piece of work of a thread.
-const ROWS_PER_TASK: usize = 1 << 13;
-
-/// The rows of a capture, to be read in another order.
+/// The rows of a capture, to be read in the order of their births.
 pub(super) struct OrderedRows<'a> {
-    pub(super) rows: &'a [RawRow],
-    /// The row at each place.
-    pub(super) order: &'a [u32],
+    pub(super) rows: &'a FinishedRows,
+    /// The row at each place; `None` if they were recorded in that order.
+    pub(super) order: Option<&'a [u32]>,
+}
+
+impl<'a> OrderedRows<'a> {
+    pub(super) fn len(&self) -> usize {
+        self.rows.ends.len()
+    }
+
+    /// The numbers of the rows at some places.
+    pub(super) fn numbers(&self, places: Range<usize>) -> impl Iterator<Item = usize> + use<'a> {
+        let order = self.order;
+        places.map(move |place| order.map_or(place, |order| order[place] as usize))
+    }
+
+    fn born<T: Number>(&self, column: Column<'_, T>, places: &Range<usize>) -> Vec<T> {
+        let mut values = Vec::new();
+        match self.order {
+            None => column.copy_to(places.clone(), &mut values),
+            Some(order) => values.extend(order[places.clone()].iter().map(|&row| column.at(row as usize))),
+        }
+        values
+    }
+
+    fn ended<T>(&self, places: &Range<usize>, value: impl Fn(&End) -> T) -> Vec<T> {
+        let ends = self.rows.ends.as_slice();
+        self.numbers(places.clone()).map(|row| value(&ends[row])).collect()
+    }
 }
 
 /// Writes every column, and the zones.
@@ -27,73 +51,72 @@ pub(super) fn write_columns(
     writer: &mut SegmentWriter,
     rows: &OrderedRows<'_>,
     dense: &[u32],
-    steps: &mut Steps<'_>,
+    steps: &Steps<'_>,
 ) -> Result<(), IndexError> {
-    let mut columns = Columns { writer, rows, steps };
-    columns.write(section::BIRTH, |row, _| row.birth)?;
-    columns.write(section::DEATH, |row, _| row.death)?;
-    columns.write(section::SIZE, |row, _| row.size)?;
-    columns.write(section::EXTRA, |row, _| row.extra)?;
-    columns.write(section::ADDRESS, |row, _| row.address)?;
-    columns.write(section::BACKTRACE, |row, _| dense[row.backtrace as usize])?;
-    columns.write(section::THREAD, |row, _| row.thread)?;
-    columns.write(section::FLAGS, |row, _| row.flags as u8)?;
-    columns.write(section::MARKER, |row, _| row.marker)?;
-    columns.write(section::ID, |_, id| id)?;
-    columns.write(section::CHAIN, |row, _| row.link)?;
-    columns.write(section::DEATH_BACKTRACE, |row, _| match row.death_backtrace {
-        NONE => NONE,
-        raw => dense[raw as usize],
-    })?;
-    columns.write(section::DEATH_THREAD, |row, _| row.death_thread)?;
-    columns.write_zones()
-}
-
-struct Columns<'a, 's> {
-    writer: &'a mut SegmentWriter,
-    rows: &'a OrderedRows<'a>,
-    steps: &'a mut Steps<'s>,
-}
-
-impl Columns<'_, '_> {
-    fn write<T: Pod + Send>(
-        &mut self,
-        name: &str,
-        value: impl Fn(&RawRow, u32) -> T + Sync,
-    ) -> Result<(), IndexError> {
-        let mut section = self.writer.begin(name)?;
-        let mut buffer = Vec::with_capacity(BLOCK_ROWS);
-        for block in self.rows.order.chunks(BLOCK_ROWS) {
-            let values = block.par_iter().with_min_len(ROWS_PER_TASK);
-            values.map(|&raw| value(&self.rows.rows[raw as usize], raw)).collect_into_vec(&mut buffer);
-            section.push(&buffer)?;
-            self.steps.advance(block.len())?;
+    let starts: Vec<usize> = (0..rows.len().max(1)).step_by(BLOCK_ROWS).collect();
+    let mut zones = Vec::new();
+    for batch in starts.chunks(BATCH) {
+        let places = |start: usize| start..rows.len().min(start + BLOCK_ROWS);
+        let blocks: Vec<_> = batch.par_iter().map(|&start| pack(rows, places(start), dense)).collect();
+        for (start, (zone, columns)) in batch.iter().zip(blocks) {
+            for (name, block) in columns {
+                writer.write_block(name, &block)?;
+            }
+            zones.extend(zone);
+            steps.advance(places(*start).len())?;
         }
-        Ok(section.end()?)
     }
-
-    fn write_zones(&mut self) -> Result<(), IndexError> {
-        let zone = |block: &[u32]| zone_of(block.iter().map(|&raw| &self.rows.rows[raw as usize]));
-        let zones: Vec<Zone> = self.rows.order.par_chunks(BLOCK_ROWS).map(zone).collect();
-        self.writer.write_section(section::ZONES, &zones)?;
-        self.steps.advance(self.rows.order.len())
-    }
+    Ok(writer.write_section(section::ZONES, &zones)?)
 }
 
-fn zone_of<'a>(rows: impl Iterator<Item = &'a RawRow>) -> Zone {
-    let nothing = [u64::MAX, 0];
-    let mut zone = Zone { birth: nothing, death: nothing, size: nothing, address: nothing, leaked: 0 };
-    for row in rows {
-        widen(&mut zone.birth, row.birth);
-        widen(&mut zone.death, row.death);
-        widen(&mut zone.size, row.size);
-        widen(&mut zone.address, row.address);
-        zone.leaked += u64::from(row.death == NEVER);
-    }
-    zone
+/// The columns of one block of rows.
+fn pack(
+    rows: &OrderedRows<'_>,
+    places: Range<usize>,
+    dense: &[u32],
+) -> (Option<Zone>, [(&'static str, PackedBlock); 13]) {
+    let births = &rows.rows.births;
+    let birth = rows.born(births.time.column(), &places);
+    let size = rows.born(births.size.column(), &places);
+    let address = rows.born(births.address.column(), &places);
+    let death = rows.ended(&places, |end| end.time);
+    let number = |raw: u32| if raw == NONE { NONE } else { dense[raw as usize] };
+    let backtrace = rows.born(births.backtrace.column(), &places).into_iter().map(number);
+    let flags = rows.born(births.flags.column(), &places);
+    let flags = flags.into_iter().zip(rows.ended(&places, End::flags)).map(|(born, ended)| born | ended);
+    let zone = zone_of(&birth, &death, &size, &address);
+    let columns = [
+        (section::BIRTH, PackedBlock::of(&birth)),
+        (section::DEATH, PackedBlock::of(&death)),
+        (section::SIZE, PackedBlock::of(&size)),
+        (section::EXTRA, PackedBlock::of(&rows.born(births.extra.column(), &places))),
+        (section::ADDRESS, PackedBlock::of(&address)),
+        (section::BACKTRACE, PackedBlock::of(&backtrace.collect::<Vec<_>>())),
+        (section::THREAD, PackedBlock::of(&rows.born(births.thread.column(), &places))),
+        (section::FLAGS, PackedBlock::of(&flags.collect::<Vec<_>>())),
+        (section::MARKER, PackedBlock::of(&rows.born(births.marker.column(), &places))),
+        (
+            section::ID,
+            PackedBlock::of(&rows.numbers(places.clone()).map(|row| row as u32).collect::<Vec<_>>()),
+        ),
+        (section::CHAIN, PackedBlock::of(&rows.ended(&places, |end| end.chain))),
+        (section::DEATH_BACKTRACE, PackedBlock::of(&rows.ended(&places, |end| number(end.backtrace)))),
+        (section::DEATH_THREAD, PackedBlock::of(&rows.ended(&places, |end| end.thread))),
+    ];
+    (zone, columns)
 }
 
-fn widen([least, most]: &mut [u64; 2], value: u64) {
-    *least = value.min(*least);
-    *most = value.max(*most);
+/// The extremes of a block; `None` when it is empty.
+fn zone_of(birth: &[u64], death: &[u64], size: &[u64], address: &[u64]) -> Option<Zone> {
+    Some(Zone {
+        birth: extremes(birth)?,
+        death: extremes(death)?,
+        size: extremes(size)?,
+        address: extremes(address)?,
+        leaked: death.iter().filter(|&&death| death == NEVER).count() as u64,
+    })
+}
+
+fn extremes(values: &[u64]) -> Option<[u64; 2]> {
+    Some([*values.iter().min()?, *values.iter().max()?])
 }

@@ -48,6 +48,16 @@ impl Defects {
         }
     }
 
+    /// Adds what was met where births and deaths are matched.
+    pub(super) fn add_matching(&mut self, other: &Self) {
+        self.duplicate_ids += other.duplicate_ids;
+        self.missed_frees += other.missed_frees;
+        self.unknown_frees += other.unknown_frees;
+        self.unknown_reallocs += other.unknown_reallocs;
+        self.early_deaths += other.early_deaths;
+        self.impossible_sizes += other.impossible_sizes;
+    }
+
     /// Everything, one sentence each.
     pub(super) fn sentences(&self) -> Vec<String> {
         let counted = [

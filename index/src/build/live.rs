@@ -61,4 +61,9 @@ impl Live {
             Key::Pointer(pointer) => self.by_pointer.remove(&pointer),
         }
     }
+
+    /// The rows of all blocks that live.
+    pub(super) fn rows(&self) -> impl Iterator<Item = u32> {
+        self.by_id.values().chain(self.by_pointer.values()).copied()
+    }
 }

@@ -4,20 +4,23 @@
 mod mapped;
 
 use std::io::Read;
+use std::thread;
 
-use bytehound_format::{AllocBody, EndCause, Event, HeaderBody, Reader, Timestamp};
+use bytehound_format::{
+    AllocBody, AllocationId, EndCause, Event, HeaderBody, Reader, ReaderOptions, Timestamp,
+};
 use bytehound_store::{Scratch, Store};
 use rustc_hash::FxHashMap;
 
 use super::clock::Clock;
 use super::culled::Culled;
 use super::defects::Defects;
+use super::feed::Feed;
 use super::generated;
-use super::live::Key;
 use super::mappings::Mappings;
 use super::modules::Modules;
 use super::observer::{Observer, Phase, Progress, REPORT_EVERY, report};
-use super::rows::{Moment, Rows};
+use super::rows::{Block, Deed, FinishedRows, Moment, Rows};
 use super::stacks::{Backtraces, DecodedFrame, Stacks};
 use crate::IndexError;
 use crate::layout::MalloptRecord;
@@ -36,7 +39,7 @@ const ELF_MAGIC: &[u8] = b"\x7fELF";
 pub struct Loaded {
     pub(super) scratch: Scratch,
     pub(super) header: HeaderBody<'static>,
-    pub(super) rows: Rows,
+    pub(super) rows: FinishedRows,
     pub(super) backtraces: Backtraces,
     pub(super) modules: Modules,
     /// Names of generated code, as the program told them last.
@@ -56,33 +59,23 @@ pub struct Loaded {
 /// Reads a capture of `size` bytes. A damaged one gives what it holds, and says so in the manifest's defects;
 /// an input that is no capture at all is an error.
 pub fn load(
-    input: impl Read + Send,
+    input: impl Read + Send + 'static,
     size: u64,
     store: &Store,
     observer: &dyn Observer,
 ) -> Result<Loaded, IndexError> {
-    let mut reader = Reader::new(input)?;
-    let mut loader = Loader::new(reader.header().clone(), store)?;
-    // The header is one.
-    let mut events = 1;
-    while let Some(event) = reader.next_event()? {
-        loader.take(event)?;
-        events += 1;
-        if events % REPORT_EVERY as u64 == 0 {
-            let bytes = reader.file_offset();
-            report(observer, Progress { phase: Phase::Load, bytes, bytes_total: size, events })?;
-        }
-    }
-    if let Some(ending) = reader.ending().filter(|ending| !ending.is_clean()) {
-        loader.defects.note(&ending.to_string());
-    }
-    let skipped = reader.skipped();
-    if skipped.events > 0 {
-        loader.defects.note(&format!("{} embedded files are too large to be looked into", skipped.events));
-    }
-    let bytes = reader.file_offset();
-    report(observer, Progress { phase: Phase::Load, bytes, bytes_total: size, events })?;
-    Ok(loader.finish(events))
+    let mut reader = Reader::read_ahead(input, ReaderOptions::default())?;
+    let scratch = store.scratch()?;
+    let rows = Rows::new(&scratch)?;
+    thread::scope(|scope| {
+        let (feed, matching) = Feed::start(scope, rows);
+        let mut loader = Loader::new(reader.header().clone(), store, scratch);
+        let read = loader.read(&mut reader, feed, size, observer);
+        // When the matching failed, the reading did so only because of that.
+        let (rows, defects) = matching.finish()?;
+        loader.defects.add_matching(&defects);
+        Ok(loader.finish(rows, read?))
+    })
 }
 
 struct Loader<'a> {
@@ -93,7 +86,6 @@ struct Loader<'a> {
     start_us: u64,
     end_us: u64,
     marker: u32,
-    rows: Rows,
     stacks: Stacks,
     modules: Modules,
     generated: String,
@@ -106,13 +98,11 @@ struct Loader<'a> {
 }
 
 impl<'a> Loader<'a> {
-    fn new(header: HeaderBody<'static>, store: &'a Store) -> Result<Self, IndexError> {
-        let scratch = store.scratch()?;
+    fn new(header: HeaderBody<'static>, store: &'a Store, scratch: Scratch) -> Self {
         let clock = Clock::new(header.timestamp, header.wall_clock_secs, header.wall_clock_nsecs);
         let start_us = clock.wall_us(header.initial_timestamp);
-        Ok(Self {
+        Self {
             store,
-            rows: Rows::new(&scratch)?,
             modules: Modules::new(scratch.clone()),
             scratch,
             header,
@@ -128,34 +118,66 @@ impl<'a> Loader<'a> {
             mallopts: Vec::new(),
             labels: Vec::new(),
             defects: Defects::default(),
-        })
+        }
+    }
+
+    /// Reads all there is, and hands over what was done to blocks; gives the number of events.
+    fn read<R: Read>(
+        &mut self,
+        reader: &mut Reader<R>,
+        mut feed: Feed,
+        size: u64,
+        observer: &dyn Observer,
+    ) -> Result<u64, IndexError> {
+        // The header is one.
+        let mut events = 1;
+        while let Some(event) = reader.next_event()? {
+            self.take(event, &mut feed)?;
+            events += 1;
+            if events % REPORT_EVERY as u64 == 0 {
+                let bytes = reader.file_offset();
+                report(observer, Progress { phase: Phase::Load, bytes, bytes_total: size, events })?;
+            }
+        }
+        feed.finish()?;
+        if let Some(ending) = reader.ending().filter(|ending| !ending.is_clean()) {
+            self.defects.note(&ending.to_string());
+        }
+        let skipped = reader.skipped();
+        if skipped.events > 0 {
+            self.defects.note(&format!("{} embedded files are too large to be looked into", skipped.events));
+        }
+        let bytes = reader.file_offset();
+        report(observer, Progress { phase: Phase::Load, bytes, bytes_total: size, events })?;
+        Ok(events)
     }
 
     #[inline]
-    fn take(&mut self, event: Event<'_>) -> Result<(), IndexError> {
-        match event {
+    fn take(&mut self, event: Event<'_>, feed: &mut Feed) -> Result<(), IndexError> {
+        // In the oldest captures blocks have no ids.
+        let untracked = AllocationId::UNTRACKED;
+        let (id, deed, at) = match event {
             Event::AllocEx { id, timestamp, allocation } => {
-                self.allocate(Key::new(id, allocation.pointer), timestamp, &allocation)
+                (id, self.allocate(&allocation), self.birth(timestamp, &allocation))
             }
             Event::FreeEx { id, timestamp, pointer, backtrace, thread } => {
-                self.free(Key::new(id, pointer), timestamp, backtrace, thread)
+                (id, Deed::Free(pointer), self.death(timestamp, backtrace, thread))
             }
             Event::ReallocEx { id, timestamp, old_pointer, allocation } => {
-                let keys = (Key::new(id, old_pointer), Key::new(id, allocation.pointer));
-                self.reallocate(keys, timestamp, &allocation)
+                (id, self.reallocate(old_pointer, &allocation), self.birth(timestamp, &allocation))
             }
             Event::Alloc { timestamp, allocation } => {
-                self.allocate(Key::Pointer(allocation.pointer), timestamp, &allocation)
+                (untracked, self.allocate(&allocation), self.birth(timestamp, &allocation))
             }
             Event::Free { timestamp, pointer, backtrace, thread } => {
-                self.free(Key::Pointer(pointer), timestamp, backtrace, thread)
+                (untracked, Deed::Free(pointer), self.death(timestamp, backtrace, thread))
             }
             Event::Realloc { timestamp, old_pointer, allocation } => {
-                let keys = (Key::Pointer(old_pointer), Key::Pointer(allocation.pointer));
-                self.reallocate(keys, timestamp, &allocation)
+                (untracked, self.reallocate(old_pointer, &allocation), self.birth(timestamp, &allocation))
             }
-            other => self.take_rare(other),
-        }
+            other => return self.take_rare(other),
+        };
+        feed.push(id, deed, at)
     }
 
     fn take_rare(&mut self, event: Event<'_>) -> Result<(), IndexError> {
@@ -251,30 +273,16 @@ impl<'a> Loader<'a> {
         }
     }
 
-    fn allocate(&mut self, key: Key, timestamp: Timestamp, body: &AllocBody) -> Result<(), IndexError> {
-        let at = self.birth(timestamp, body);
-        self.rows.allocate(key, at, body, self.marker, &mut self.defects)
+    fn allocate(&self, body: &AllocBody) -> Deed {
+        Deed::Allocate(Block::new(body, self.marker))
     }
 
-    fn reallocate(
-        &mut self,
-        keys: (Key, Key),
-        timestamp: Timestamp,
-        body: &AllocBody,
-    ) -> Result<(), IndexError> {
-        let at = self.birth(timestamp, body);
-        self.rows.reallocate(keys, at, body, self.marker, &mut self.defects)
+    fn reallocate(&self, old: u64, body: &AllocBody) -> Deed {
+        Deed::Reallocate(old, Block::new(body, self.marker))
     }
 
-    fn free(
-        &mut self,
-        key: Key,
-        timestamp: Timestamp,
-        backtrace: u64,
-        thread: u32,
-    ) -> Result<(), IndexError> {
-        let at = Moment { time: self.see(timestamp), thread, backtrace: self.stacks.find(backtrace) };
-        self.rows.free(key, at, &mut self.defects)
+    fn death(&mut self, timestamp: Timestamp, backtrace: u64, thread: u32) -> Moment {
+        Moment { time: self.see(timestamp), thread, backtrace: self.stacks.find(backtrace) }
     }
 
     fn birth(&mut self, timestamp: Timestamp, body: &AllocBody) -> Moment {
@@ -330,12 +338,12 @@ impl<'a> Loader<'a> {
         self.defects.note(&format!("when it was captured: {message}"));
     }
 
-    fn finish(mut self, events: u64) -> Loaded {
+    fn finish(mut self, rows: FinishedRows, events: u64) -> Loaded {
         let backtraces = self.stacks.finish(&mut self.modules, &mut self.defects);
         Loaded {
             scratch: self.scratch,
             header: self.header,
-            rows: self.rows,
+            rows,
             backtraces,
             modules: self.modules,
             generated: self.generated,

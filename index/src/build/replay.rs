@@ -1,11 +1,14 @@
 //! The heap of the program lived through once more, in order of time: totals, time buckets, and what each backtrace did.
 
-use bytehound_store::{MappedVec, SummaryWriter};
+use bytehound_store::{Column, SummaryWriter};
 
 use super::observer::REPORT_EVERY;
-use super::rows::{BIRTH, DEATH, Operation, RawRow};
+use super::operations::Operation;
+use super::rows::FinishedRows;
 use super::steps::Steps;
+use super::window::Window;
 use crate::IndexError;
+use crate::layout::NONE;
 use crate::model::{BacktraceSummary, Cell, TimeBucket};
 use crate::summary_tables::{SPAN_BUCKETS, write_cells};
 
@@ -18,31 +21,31 @@ pub(super) struct Replayed {
     pub(super) peak_at_us: Option<u64>,
 }
 
-/// Replays sorted operations. Rows go to `order` as they are born; cells go to `cells` span by span.
+/// Replays operations that are in order of time. Cells go to `cells` span by span.
 pub(super) fn replay(
     source: &Source<'_>,
-    order: &mut MappedVec<u32>,
+    operations: impl Iterator<Item = Operation>,
     cells: &mut dyn SummaryWriter,
-    steps: &mut Steps<'_>,
+    steps: &Steps<'_>,
 ) -> Result<Replayed, IndexError> {
     let mut replay = Replay::new(source);
-    for chunk in source.operations.chunks(REPORT_EVERY) {
-        for operation in chunk {
-            replay.enter_bucket(operation.time, cells)?;
-            replay.perform(operation);
-            if operation.kind != DEATH {
-                order.push(operation.row)?;
-            }
+    let mut untold = 0;
+    for operation in operations {
+        replay.enter_bucket(operation.time, cells)?;
+        replay.perform(&operation);
+        untold += 1;
+        if untold == REPORT_EVERY {
+            steps.advance(untold)?;
+            untold = 0;
         }
-        steps.advance(chunk.len())?;
     }
+    steps.advance(untold)?;
     replay.finish(cells)
 }
 
 /// What is replayed.
 pub(super) struct Source<'a> {
-    pub(super) rows: &'a [RawRow],
-    pub(super) operations: &'a [Operation],
+    pub(super) rows: &'a FinishedRows,
     /// Number of every raw backtrace.
     pub(super) dense: &'a [u32],
     /// How many backtraces there are.
@@ -50,8 +53,48 @@ pub(super) struct Source<'a> {
     pub(super) bucket_width_us: u64,
 }
 
+/// A block as far as it counts here.
+#[derive(Clone, Copy)]
+struct Block {
+    size: u64,
+    usable: u64,
+    backtrace: u32,
+}
+
+/// The blocks of births, or those of deaths.
+struct Blocks<'a> {
+    size: Window<'a, u64>,
+    extra: Window<'a, u32>,
+    backtrace: Window<'a, u32>,
+    dense: &'a [u32],
+}
+
+impl<'a> Blocks<'a> {
+    fn new(
+        size: Column<'a, u64>,
+        extra: Column<'a, u32>,
+        backtrace: Column<'a, u32>,
+        dense: &'a [u32],
+    ) -> Self {
+        Self { size: Window::new(size), extra: Window::new(extra), backtrace: Window::new(backtrace), dense }
+    }
+
+    #[inline]
+    fn get(&mut self, number: u32) -> Block {
+        let at = number as usize;
+        let size = self.size.get(at);
+        Block {
+            size,
+            usable: size + u64::from(self.extra.get(at)),
+            backtrace: self.dense[self.backtrace.get(at) as usize],
+        }
+    }
+}
+
 struct Replay<'a> {
-    source: &'a Source<'a>,
+    born: Blocks<'a>,
+    dying: Blocks<'a>,
+    bucket_width_us: u64,
     tallies: Vec<Tally>,
     buckets: Vec<TimeBucket>,
     bucket: Option<TimeBucket>,
@@ -86,11 +129,10 @@ impl Tally {
         }
     }
 
-    fn birth(&mut self, row: &RawRow, time: u64) {
-        let usable = row.usable();
+    fn birth(&mut self, Block { size, usable, .. }: Block, time: u64) {
         let summary = &mut self.summary;
         if summary.rows == 0 {
-            summary.min_size = row.size;
+            summary.min_size = size;
             summary.min_usable = usable;
             summary.first_us = time;
             summary.first_row_us = time;
@@ -98,17 +140,17 @@ impl Tally {
         }
         summary.rows += 1;
         summary.allocated_count += 1;
-        summary.allocated_bytes += row.size;
+        summary.allocated_bytes += size;
         summary.usable_bytes += usable;
-        summary.min_size = summary.min_size.min(row.size);
-        summary.max_size = summary.max_size.max(row.size);
+        summary.min_size = summary.min_size.min(size);
+        summary.max_size = summary.max_size.max(size);
         summary.min_usable = summary.min_usable.min(usable);
         summary.max_usable = summary.max_usable.max(usable);
         summary.last_us = time;
         summary.last_row_us = time;
         self.cell.allocated_count += 1;
-        self.cell.allocated_bytes += row.size;
-        self.live_bytes += row.size;
+        self.cell.allocated_bytes += size;
+        self.live_bytes += size;
         self.live_usable += usable;
         if self.live_usable > summary.own_peak_usable {
             summary.own_peak_usable = self.live_usable;
@@ -116,13 +158,13 @@ impl Tally {
         }
     }
 
-    fn death(&mut self, row: &RawRow) {
+    fn death(&mut self, Block { size, usable, .. }: Block) {
         self.summary.freed_count += 1;
-        self.summary.freed_bytes += row.size;
+        self.summary.freed_bytes += size;
         self.cell.freed_count += 1;
-        self.cell.freed_bytes += row.size;
-        self.live_bytes -= row.size;
-        self.live_usable -= row.usable();
+        self.cell.freed_bytes += size;
+        self.live_bytes -= size;
+        self.live_usable -= usable;
     }
 
     fn is_idle(&self) -> bool {
@@ -132,8 +174,12 @@ impl Tally {
 
 impl<'a> Replay<'a> {
     fn new(source: &'a Source<'a>) -> Self {
+        let (births, deaths) = (&source.rows.births, &source.rows.deaths);
+        let blocks = |size, extra, backtrace| Blocks::new(size, extra, backtrace, source.dense);
         Self {
-            source,
+            born: blocks(births.size.column(), births.extra.column(), births.backtrace.column()),
+            dying: blocks(deaths.size.column(), deaths.extra.column(), deaths.backtrace.column()),
+            bucket_width_us: source.bucket_width_us,
             tallies: vec![Tally::default(); source.backtraces as usize],
             buckets: Vec::new(),
             bucket: None,
@@ -147,7 +193,7 @@ impl<'a> Replay<'a> {
     }
 
     fn enter_bucket(&mut self, time: u64, cells: &mut dyn SummaryWriter) -> Result<(), IndexError> {
-        let index = time / self.source.bucket_width_us;
+        let index = time / self.bucket_width_us;
         match &self.bucket {
             Some(bucket) if bucket.index == index => return Ok(()),
             Some(bucket) if bucket.index / SPAN_BUCKETS != index / SPAN_BUCKETS => self.end_span(cells)?,
@@ -160,16 +206,14 @@ impl<'a> Replay<'a> {
 
     /// A realloc is one step: what counts as the peak is how it is after both the death and the birth.
     fn perform(&mut self, operation: &Operation) {
-        let row = &self.source.rows[operation.row as usize];
-        match operation.kind {
-            BIRTH => self.birth(row, operation.time),
-            DEATH => self.death(row),
-            _ => {
-                self.death(&self.source.rows[row.link as usize]);
-                self.birth(row, operation.time);
-                self.bucket_now().reallocated_count += 1;
-            }
+        let (dies, is_born) = (operation.death != NONE, operation.birth != NONE);
+        if dies {
+            self.death(operation.death);
         }
+        if is_born {
+            self.birth(operation.birth, operation.time);
+        }
+        self.bucket_now().reallocated_count += u64::from(dies && is_born);
         let (live_bytes, live_count) = (self.live_bytes, self.live_count);
         let bucket = self.bucket_now();
         bucket.live_bytes_max = bucket.live_bytes_max.max(live_bytes);
@@ -181,27 +225,28 @@ impl<'a> Replay<'a> {
         }
     }
 
-    fn birth(&mut self, row: &RawRow, time: u64) {
-        self.tally(row).birth(row, time);
-        self.live_bytes += row.size;
+    fn birth(&mut self, number: u32, time: u64) {
+        let block = self.born.get(number);
+        self.tally(block.backtrace).birth(block, time);
+        self.live_bytes += block.size;
         self.live_count += 1;
         let bucket = self.bucket_now();
         bucket.allocated_count += 1;
-        bucket.allocated_bytes += row.size;
+        bucket.allocated_bytes += block.size;
     }
 
-    fn death(&mut self, row: &RawRow) {
-        self.tally(row).death(row);
-        self.live_bytes -= row.size;
+    fn death(&mut self, number: u32) {
+        let block = self.dying.get(number);
+        self.tally(block.backtrace).death(block);
+        self.live_bytes -= block.size;
         self.live_count -= 1;
         let bucket = self.bucket_now();
         bucket.freed_count += 1;
-        bucket.freed_bytes += row.size;
+        bucket.freed_bytes += block.size;
     }
 
-    /// The tally of the row's backtrace, ready for a change.
-    fn tally(&mut self, row: &RawRow) -> &mut Tally {
-        let backtrace = self.source.dense[row.backtrace as usize];
+    /// The tally of a backtrace, ready for a change.
+    fn tally(&mut self, backtrace: u32) -> &mut Tally {
         let tally = &mut self.tallies[backtrace as usize];
         tally.settle_peak(self.peak_version);
         if tally.is_idle() {

@@ -1,11 +1,12 @@
 //! Births and deaths matched: every allocation becomes one row, in the order of the file.
 
-use bytehound_format::{AllocBody, alloc_flags};
+use bytehound_format::{AllocBody, AllocationId, alloc_flags};
 use bytehound_store::{MappedVec, Scratch};
 use bytemuck::{Pod, Zeroable};
 
 use super::defects::Defects;
 use super::live::{Claim, Key, Live};
+use super::log::{Births, Deaths, FinishedBirths, FinishedDeaths, FinishedLog, Log, Step};
 use crate::IndexError;
 use crate::layout::{NEVER, NONE, flags};
 
@@ -14,157 +15,196 @@ pub(super) const SIZE_MAX: u64 = 1 << 48;
 /// Σ of all sizes stays below, so that later sums cannot overflow; beyond it, too, lies only damage.
 const TOTAL_MAX: u64 = 1 << 63;
 
-/// One allocation as it is built. The backtraces are numbers of [`super::stacks::Stacks`].
-#[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
-pub(super) struct RawRow {
-    pub(super) birth: u64,
-    /// Or [`NEVER`].
-    pub(super) death: u64,
-    pub(super) address: u64,
-    pub(super) size: u64,
-    pub(super) extra: u32,
-    pub(super) backtrace: u32,
-    pub(super) thread: u32,
-    pub(super) marker: u32,
-    /// Or [`NONE`].
-    pub(super) death_backtrace: u32,
-    pub(super) death_thread: u32,
-    /// The row that this one was reallocated from, or [`NONE`]; see [`super::chains`] for what becomes of it.
-    pub(super) link: u32,
-    /// [`flags`].
-    pub(super) flags: u32,
-}
-
-impl RawRow {
-    pub(super) fn usable(&self) -> u64 {
-        self.size + u64::from(self.extra)
-    }
-}
-
-/// One step of the program's heap.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
-pub(super) struct Operation {
-    pub(super) time: u64,
-    pub(super) row: u32,
-    /// [`BIRTH`], [`DEATH`] or [`REALLOC`].
-    pub(super) kind: u32,
-}
-
-/// The row begins.
-pub(super) const BIRTH: u32 = 0;
-/// The row ends.
-pub(super) const DEATH: u32 = 1;
-/// The row begins and the one that it links to ends.
-pub(super) const REALLOC: u32 = 2;
-
 /// Where and when something happened.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Moment {
     pub(super) time: u64,
     pub(super) thread: u32,
-    /// [`NONE`] when it wasn't recorded.
+    /// A number of [`super::stacks::Stacks`], or [`NONE`] when it wasn't recorded.
     pub(super) backtrace: u32,
 }
 
-/// Rows and operations in the order of the file, on disk but for the live blocks.
+/// A block as it is allocated.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Block {
+    pub(super) address: u64,
+    pub(super) size: u64,
+    pub(super) extra: u32,
+    /// [`flags`].
+    pub(super) flags: u8,
+    /// The marker in force.
+    pub(super) marker: u32,
+}
+
+impl Block {
+    pub(super) fn new(body: &AllocBody, marker: u32) -> Self {
+        Self {
+            address: body.pointer,
+            size: body.size,
+            extra: body.extra_usable_space,
+            flags: column_flags(body.flags),
+            marker,
+        }
+    }
+}
+
+/// What the program did to a block.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Deed {
+    Allocate(Block),
+    /// The block at this address.
+    Free(u64),
+    /// The block at this address became another one.
+    Reallocate(u64, Block),
+}
+
+/// How a row ends. While that is awaited, what its end has to know of its birth.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+pub(super) struct End {
+    /// Of death, or [`NEVER`]; of birth, while it lives.
+    pub(super) time: u64,
+    /// Means something only while it lives.
+    size: u64,
+    /// [`flags`] that its end adds; the extra bytes, while it lives.
+    flags: u32,
+    /// Of death, or [`NONE`]; of birth, while it lives.
+    pub(super) backtrace: u32,
+    pub(super) thread: u32,
+    /// The number of its chain, or [`NONE`] for a row that is alone.
+    pub(super) chain: u32,
+}
+
+impl End {
+    pub(super) fn flags(&self) -> u8 {
+        self.flags as u8
+    }
+}
+
+/// Rows and steps in the order of the file, on disk but for the live blocks.
 pub(super) struct Rows {
-    pub(super) rows: MappedVec<RawRow>,
-    pub(super) operations: MappedVec<Operation>,
-    /// Whether the operations came in order of time.
-    pub(super) sorted: bool,
-    latest: u64,
-    total_usable: u64,
+    births: Births,
+    deaths: Deaths,
+    log: Log,
+    ends: MappedVec<End>,
     live: Live,
+    chains: u32,
+    total_usable: u64,
+    pub(super) defects: Defects,
+}
+
+/// All rows of a capture.
+pub(super) struct FinishedRows {
+    pub(super) births: FinishedBirths,
+    pub(super) deaths: FinishedDeaths,
+    pub(super) log: FinishedLog,
+    pub(super) ends: MappedVec<End>,
+    /// How many chains there are.
+    pub(super) chains: u32,
 }
 
 impl Rows {
     pub(super) fn new(scratch: &Scratch) -> Result<Self, IndexError> {
         Ok(Self {
-            rows: MappedVec::new(scratch)?,
-            operations: MappedVec::new(scratch)?,
-            sorted: true,
-            latest: 0,
-            total_usable: 0,
+            births: Births::new(scratch)?,
+            deaths: Deaths::new(scratch)?,
+            log: Log::new(scratch)?,
+            ends: MappedVec::new(scratch)?,
             live: Live::default(),
+            chains: 0,
+            total_usable: 0,
+            defects: Defects::default(),
         })
+    }
+
+    /// Takes what was done to a block; `id` is that of both blocks of a realloc.
+    #[inline]
+    pub(super) fn take(&mut self, id: AllocationId, deed: &Deed, at: Moment) -> Result<(), IndexError> {
+        match deed {
+            Deed::Allocate(block) => self.allocate(Key::new(id, block.address), at, block),
+            Deed::Free(address) => self.free(Key::new(id, *address), at),
+            Deed::Reallocate(old, block) => {
+                self.reallocate(Key::new(id, *old), Key::new(id, block.address), at, block)
+            }
+        }
+    }
+
+    /// Ends the rows that nothing ended.
+    pub(super) fn finish(mut self) -> Result<(FinishedRows, Defects), IndexError> {
+        let ends = self.ends.as_mut_slice();
+        self.live.rows().for_each(|row| {
+            let end = &mut ends[row as usize];
+            *end = End { time: NEVER, size: 0, flags: 0, backtrace: NONE, thread: 0, chain: end.chain };
+        });
+        let rows = FinishedRows {
+            births: self.births.finish()?,
+            deaths: self.deaths.finish()?,
+            log: self.log.finish()?,
+            ends: self.ends,
+            chains: self.chains,
+        };
+        Ok((rows, self.defects))
     }
 
     /// A block is allocated. At an address that is still taken, the block there must have been freed unseen;
     /// an id that is still taken is a mistake of the writer, and the event is dropped.
-    pub(super) fn allocate(
-        &mut self,
-        key: Key,
-        at: Moment,
-        body: &AllocBody,
-        marker: u32,
-        defects: &mut Defects,
-    ) -> Result<(), IndexError> {
-        if !self.is_possible(body) {
-            defects.impossible_sizes += 1;
+    fn allocate(&mut self, key: Key, at: Moment, block: &Block) -> Result<(), IndexError> {
+        if !self.is_possible(block) {
+            self.defects.impossible_sizes += 1;
             return Ok(());
         }
-        let row = self.next_row()?;
-        match self.live.claim(key, row) {
+        match self.live.claim(key, self.next_row()?) {
             Claim::Granted => {}
-            Claim::Replaced(unseen) => self.end_unseen(unseen, at, defects)?,
+            Claim::Replaced(unseen) => self.end_unseen(unseen, at)?,
             Claim::Refused => {
-                defects.duplicate_ids += 1;
+                self.defects.duplicate_ids += 1;
                 return Ok(());
             }
         }
-        self.rows.push(new_row(at, body, marker, NONE))?;
-        self.push_operation(at.time, row, BIRTH)
+        self.begin_row(at, block, NONE)?;
+        self.log.push(Step::Birth, at.time)
     }
 
     /// A block is freed.
-    pub(super) fn free(&mut self, key: Key, at: Moment, defects: &mut Defects) -> Result<(), IndexError> {
+    fn free(&mut self, key: Key, at: Moment) -> Result<(), IndexError> {
         let Some(row) = self.live.remove(key) else {
-            defects.unknown_frees += 1;
+            self.defects.unknown_frees += 1;
             return Ok(());
         };
-        let time = self.end_row(row, at, 0, defects);
-        self.push_operation(time, row, DEATH)
+        let time = self.end_row(row, at, 0)?;
+        self.log.push(Step::Death, time)
     }
 
     /// A block ends and another one takes its place. Of a block known by pointer but never seen (it is older than
     /// the capture), the new block is known from here on.
-    pub(super) fn reallocate(
-        &mut self,
-        (old, new): (Key, Key),
-        at: Moment,
-        body: &AllocBody,
-        marker: u32,
-        defects: &mut Defects,
-    ) -> Result<(), IndexError> {
+    fn reallocate(&mut self, old: Key, new: Key, at: Moment, block: &Block) -> Result<(), IndexError> {
         let Some(old_row) = self.live.remove(old) else {
             if matches!(new, Key::Pointer(_)) {
-                return self.allocate(new, at, body, marker, defects);
+                return self.allocate(new, at, block);
             }
-            defects.unknown_reallocs += 1;
+            self.defects.unknown_reallocs += 1;
             return Ok(());
         };
-        let possible = self.is_possible(body);
-        let time = self.end_row(old_row, at, if possible { flags::REALLOCATED } else { 0 }, defects);
-        if !possible {
-            defects.impossible_sizes += 1;
-            return self.push_operation(time, old_row, DEATH);
+        if !self.is_possible(block) {
+            self.defects.impossible_sizes += 1;
+            let time = self.end_row(old_row, at, 0)?;
+            return self.log.push(Step::Death, time);
         }
-        let at = Moment { time, ..at };
-        let row = self.next_row()?;
-        if let Claim::Replaced(unseen) = self.live.claim(new, row) {
-            self.end_unseen(unseen, at, defects)?;
+        if let Claim::Replaced(unseen) = self.live.claim(new, self.next_row()?) {
+            let birth = self.ends.as_slice()[old_row as usize].time;
+            self.end_unseen(unseen, Moment { time: at.time.max(birth), ..at })?;
         }
-        self.rows.push(new_row(at, body, marker, old_row))?;
-        self.push_operation(time, row, REALLOC)
+        let time = self.end_row(old_row, at, flags::REALLOCATED)?;
+        let chain = self.chain_of(old_row);
+        self.begin_row(Moment { time, ..at }, block, chain)?;
+        self.log.push(Step::Realloc, time)
     }
 
-    fn is_possible(&mut self, body: &AllocBody) -> bool {
-        if body.size > SIZE_MAX {
+    fn is_possible(&mut self, block: &Block) -> bool {
+        if block.size > SIZE_MAX {
             return false;
         }
-        let total = self.total_usable + body.size + u64::from(body.extra_usable_space);
+        let total = self.total_usable + block.size + u64::from(block.extra);
         let possible = total < TOTAL_MAX;
         if possible {
             self.total_usable = total;
@@ -173,49 +213,55 @@ impl Rows {
     }
 
     fn next_row(&self) -> Result<u32, IndexError> {
-        u32::try_from(self.rows.len()).ok().filter(|&row| row != NONE).ok_or(IndexError::TooManyRows)
+        u32::try_from(self.ends.len()).ok().filter(|&row| row != NONE).ok_or(IndexError::TooManyRows)
     }
 
-    fn end_unseen(&mut self, row: u32, at: Moment, defects: &mut Defects) -> Result<(), IndexError> {
-        defects.missed_frees += 1;
-        let time = self.end_row(row, Moment { backtrace: NONE, ..at }, 0, defects);
-        self.push_operation(time, row, DEATH)
+    /// The chain of a row that is reallocated. Chains are numbered in the order of their second rows.
+    fn chain_of(&mut self, row: u32) -> u32 {
+        let chain = &mut self.ends.as_mut_slice()[row as usize].chain;
+        if *chain == NONE {
+            *chain = self.chains;
+            self.chains += 1;
+        }
+        *chain
+    }
+
+    fn begin_row(&mut self, at: Moment, block: &Block, chain: u32) -> Result<(), IndexError> {
+        self.births.push(at, block)?;
+        Ok(self.ends.push(End {
+            time: at.time,
+            size: block.size,
+            flags: block.extra,
+            backtrace: at.backtrace,
+            thread: 0,
+            chain,
+        })?)
+    }
+
+    fn end_unseen(&mut self, row: u32, at: Moment) -> Result<(), IndexError> {
+        self.defects.missed_frees += 1;
+        let time = self.end_row(row, Moment { backtrace: NONE, ..at }, 0)?;
+        self.log.push(Step::Death, time)
     }
 
     /// Returns the time of death: no block dies before it is born, whatever the stamps say.
-    fn end_row(&mut self, row: u32, at: Moment, reallocated: u8, defects: &mut Defects) -> u64 {
-        let row = &mut self.rows.as_mut_slice()[row as usize];
-        if at.time < row.birth {
-            defects.early_deaths += 1;
+    #[inline]
+    fn end_row(&mut self, row: u32, at: Moment, flags: u8) -> Result<u64, IndexError> {
+        let end = &mut self.ends.as_mut_slice()[row as usize];
+        if at.time < end.time {
+            self.defects.early_deaths += 1;
         }
-        row.death = at.time.max(row.birth);
-        row.death_backtrace = at.backtrace;
-        row.death_thread = at.thread;
-        row.flags |= u32::from(reallocated);
-        row.death
-    }
-
-    fn push_operation(&mut self, time: u64, row: u32, kind: u32) -> Result<(), IndexError> {
-        self.sorted &= time >= self.latest;
-        self.latest = self.latest.max(time);
-        Ok(self.operations.push(Operation { time, row, kind })?)
-    }
-}
-
-fn new_row(at: Moment, body: &AllocBody, marker: u32, link: u32) -> RawRow {
-    RawRow {
-        birth: at.time,
-        death: NEVER,
-        address: body.pointer,
-        size: body.size,
-        extra: body.extra_usable_space,
-        backtrace: at.backtrace,
-        thread: at.thread,
-        marker,
-        death_backtrace: NONE,
-        death_thread: 0,
-        link,
-        flags: u32::from(column_flags(body.flags)),
+        let time = at.time.max(end.time);
+        self.deaths.push(time, row, end.size, end.flags, end.backtrace)?;
+        *end = End {
+            time,
+            size: 0,
+            flags: u32::from(flags),
+            backtrace: at.backtrace,
+            thread: at.thread,
+            chain: end.chain,
+        };
+        Ok(time)
     }
 }
 

@@ -1,22 +1,22 @@
 //! The last phase: a loaded, named capture becomes a segment and summaries. Nobody sees them before they are published.
 
-use bytehound_store::{BuildKey, MappedVec, SegmentWriter, Store};
+use bytehound_store::{BuildKey, MappedVec, Scratch, SegmentWriter, Store};
 use bytehound_symbols::normalize::NORM_VERSION;
 
-use super::chains::{number_chains, write_chains};
-use super::columns::{OrderedRows, PASSES, write_columns};
+use super::chains::write_chains;
+use super::columns::{OrderedRows, write_columns};
 use super::load::Loaded;
 use super::manifest::encode_manifest;
 use super::map_sections::{write_mallopts, write_maps};
 use super::mappings::Mappings;
 use super::observer::Observer;
+use super::operations::Operation;
 use super::replay::{Replayed, Source, replay};
-use super::sort::sort_by_time;
 use super::stack_sections::write_stacks;
 use super::steps::Steps;
 use super::symbolize::Symbols;
 use crate::IndexError;
-use crate::layout::LAYOUT_VERSION;
+use crate::layout::{LAYOUT_VERSION, NONE};
 use crate::model::Manifest;
 use crate::summary_tables::write_rest;
 
@@ -39,26 +39,34 @@ pub fn write(
     observer: &dyn Observer,
 ) -> Result<Manifest, IndexError> {
     let scratch = loaded.scratch.clone();
-    let total = loaded.rows.operations.len() as u64 + PASSES * loaded.rows.rows.len() as u64;
-    let mut steps = Steps::new(observer, total, loaded.events);
+    let rows = &loaded.rows;
+    let steps = Steps::new(observer, rows.log.len() as u64 + rows.ends.len() as u64, loaded.events);
     steps.advance(0)?;
-    let mut operations = std::mem::replace(&mut loaded.rows.operations, MappedVec::new(&scratch)?);
-    if !loaded.rows.sorted {
-        operations = sort_by_time(operations, &scratch)?;
-    }
+    let sorted = rows.log.sort(&rows.births, &rows.deaths, &scratch)?;
+    let order = sorted.as_ref().map(|operations| births_of(operations.as_slice(), &scratch)).transpose()?;
 
     let bucket_width_us = ((loaded.end_us - loaded.start_us) / BUCKETS).max(1);
     let source = Source {
-        rows: loaded.rows.rows.as_slice(),
-        operations: operations.as_slice(),
+        rows,
         dense: &loaded.backtraces.dense,
         backtraces: loaded.backtraces.lists.len(),
         bucket_width_us,
     };
-    let mut order = MappedVec::new(&scratch)?;
+    let ordered = OrderedRows { rows, order: order.as_ref().map(MappedVec::as_slice) };
     let mut summaries = store.summaries().writer(key)?;
-    let mut replayed = replay(&source, &mut order, &mut *summaries, &mut steps)?;
-    drop(operations);
+    let mut segment = SegmentWriter::create(&scratch)?;
+    let (replayed, written) = rayon::join(
+        || match &sorted {
+            Some(operations) => {
+                replay(&source, operations.as_slice().iter().copied(), &mut *summaries, &steps)
+            }
+            None => replay(&source, rows.log.operations(&rows.births, &rows.deaths), &mut *summaries, &steps),
+        },
+        || write_columns(&mut segment, &ordered, source.dense, &steps),
+    );
+    let mut replayed = replayed?;
+    written?;
+    write_chains(&mut segment, &scratch, &ordered)?;
 
     let mut manifest = manifest_of(&loaded, &replayed);
     manifest.bucket_width_us = bucket_width_us;
@@ -68,11 +76,6 @@ pub fn write(
         culled.fold_into(&mut replayed.summaries[backtrace as usize]);
     }
 
-    let chains = number_chains(loaded.rows.rows.as_mut_slice());
-    let rows = OrderedRows { rows: loaded.rows.rows.as_slice(), order: order.as_slice() };
-    let mut segment = SegmentWriter::create(&scratch)?;
-    write_columns(&mut segment, &rows, &loaded.backtraces.dense, &mut steps)?;
-    write_chains(&mut segment, &scratch, chains, rows.rows, rows.order)?;
     let mappings = std::mem::replace(&mut loaded.mappings, Mappings::new());
     write_maps(&mut segment, mappings, &loaded.backtraces.dense, &mut symbols.table.strings)?;
     write_mallopts(&mut segment, std::mem::take(&mut loaded.mallopts), &loaded.backtraces.dense)?;
@@ -82,6 +85,15 @@ pub fn write(
     write_rest(&mut *summaries, &encode_manifest(&manifest), &replayed.summaries, &replayed.buckets)?;
     summaries.finish()?;
     Ok(manifest)
+}
+
+/// The rows in the order of sorted operations.
+fn births_of(operations: &[Operation], scratch: &Scratch) -> Result<MappedVec<u32>, IndexError> {
+    let mut order = MappedVec::new(scratch)?;
+    for operation in operations.iter().filter(|operation| operation.birth != NONE) {
+        order.push(operation.birth)?;
+    }
+    Ok(order)
 }
 
 /// Before the culled allocations are added: they count for their backtraces alone.

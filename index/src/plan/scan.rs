@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use bytehound_store::Column;
+use bytehound_store::{Column, Number};
 use rayon::prelude::*;
 
 use super::territory::Territory;
@@ -75,19 +75,18 @@ impl Test {
 }
 
 /// Tests one column, 64 rows at a time: without a branch a row, where any of the 64 is still asked for.
-fn keep<T: Copy>(column: &Column<'_, T>, first: u32, words: &mut Words, holds: impl Fn(T) -> bool) {
-    match column {
-        Column::Constant { value, .. } => {
-            if !holds(*value) {
-                words.fill(0);
-            }
+fn keep<T: Number>(column: &Column<'_, T>, first: u32, words: &mut Words, holds: impl Fn(T) -> bool) {
+    if let Column::Constant { value, .. } = column {
+        if !holds(*value) {
+            words.fill(0);
         }
-        Column::Values(values) => {
-            let chunks = values[first as usize..].chunks(64);
-            for (word, chunk) in words.iter_mut().zip(chunks).filter(|(word, _)| **word != 0) {
-                *word &= chunk.iter().rev().fold(0, |bits, value| bits << 1 | u64::from(holds(*value)));
-            }
-        }
+        return;
+    }
+    let rows = first as usize..column.len().min(first as usize + BLOCK_ROWS);
+    let mut buffer = Vec::new();
+    let chunks = column.read(rows, &mut buffer).chunks(64);
+    for (word, chunk) in words.iter_mut().zip(chunks).filter(|(word, _)| **word != 0) {
+        *word &= chunk.iter().rev().fold(0, |bits, value| bits << 1 | u64::from(holds(*value)));
     }
 }
 

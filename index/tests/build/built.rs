@@ -7,7 +7,7 @@ use bytehound_index::build::ingest;
 use bytehound_index::layout::{FrameRecord, NONE, StackKeys, section};
 use bytehound_index::summary_tables::{read_buckets, read_cells, read_manifest, read_summaries};
 use bytehound_index::{BacktraceSummary, Cell, IndexError, Manifest, TimeBucket};
-use bytehound_store::{NewProfile, ProfileId, Segment, Store};
+use bytehound_store::{NewProfile, Number, ProfileId, Segment, Store};
 
 /// One row, as its columns say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,9 +59,13 @@ impl Built {
         })
     }
 
-    pub(crate) fn column<T: bytemuck::Pod + PartialEq>(&self, name: &str) -> Vec<T> {
+    pub(crate) fn column<T: Number>(&self, name: &str) -> Vec<T> {
         let column = self.segment.column::<T>(name).expect("a column that was written");
         (0..column.len()).filter_map(|at| column.get(at)).collect()
+    }
+
+    pub(crate) fn records<T: bytemuck::Pod>(&self, name: &str) -> Vec<T> {
+        self.segment.slice(name).expect("a section that was written").to_vec()
     }
 
     pub(crate) fn rows(&self) -> Vec<Row> {
@@ -111,7 +115,7 @@ impl Built {
     pub(crate) fn frames(&self, backtrace: u32) -> Vec<FrameRecord> {
         let offsets: Vec<u32> = self.column(section::BACKTRACE_OFFSETS);
         let members: Vec<u32> = self.column(section::BACKTRACE_FRAMES);
-        let frames: Vec<FrameRecord> = self.column(section::FRAMES);
+        let frames: Vec<FrameRecord> = self.records(section::FRAMES);
         let at = backtrace as usize;
         members[offsets[at] as usize..offsets[at + 1] as usize].iter().map(|&f| frames[f as usize]).collect()
     }
@@ -125,7 +129,7 @@ impl Built {
     }
 
     pub(crate) fn keys(&self) -> Vec<StackKeys> {
-        self.column(section::STACK_KEYS)
+        self.records(section::STACK_KEYS)
     }
 }
 

@@ -79,7 +79,7 @@ fn was_reallocated(flags: u8) -> bool {
 }
 
 fn check_zone(built: &Built) {
-    let (rows, zones) = (built.rows(), built.column::<Zone>(section::ZONES));
+    let (rows, zones) = (built.rows(), built.records::<Zone>(section::ZONES));
     assert_eq!(zones.len(), usize::from(!rows.is_empty()));
     for zone in zones {
         assert_eq!(zone.birth[0], rows.iter().map(|row| row.birth).min().unwrap_or(0));

@@ -1,6 +1,7 @@
 //! The table of a segment's sections, as bytes and back.
 
-use super::{ALIGNMENT, END_MAGIC, FOOTER_LEN};
+use super::block_column::BlockEntry;
+use super::{ALIGNMENT, BLOCK_LEN, END_MAGIC, FOOTER_LEN};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// A section's name fits in the table's `name_len`, with room to spare.
@@ -10,6 +11,7 @@ pub(super) const NAME_LEN_MAX: usize = 64;
 pub(super) enum Encoding {
     Raw = 0,
     Constant = 1,
+    Blocks = 2,
 }
 
 /// One section's entry.
@@ -24,11 +26,15 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// The number of values that lie in the file.
-    pub(super) fn stored(&self) -> u64 {
+    /// The bytes of the section in the file; `None` when no file has so many.
+    pub(super) fn stored_len(&self) -> Option<u64> {
         match self.encoding {
-            Encoding::Raw => self.count,
-            Encoding::Constant => 1,
+            Encoding::Raw => self.count.checked_mul(self.element_size.into()),
+            Encoding::Constant => Some(self.element_size.into()),
+            // An empty column has one block, too.
+            Encoding::Blocks => {
+                self.count.div_ceil(BLOCK_LEN as u64).max(1).checked_mul(size_of::<BlockEntry>() as u64)
+            }
         }
     }
 
@@ -50,6 +56,7 @@ impl Entry {
         let encoding = match take(bytes)? {
             [0] => Encoding::Raw,
             [1] => Encoding::Constant,
+            [2] => Encoding::Blocks,
             _ => return None,
         };
         let element_size = u32::from_le_bytes(take(bytes)?);
@@ -59,8 +66,7 @@ impl Entry {
 
     /// Whether the section lies where sections lie in a file whose table is at `table`.
     fn fits(&self, table: u64) -> bool {
-        let end =
-            self.stored().checked_mul(self.element_size.into()).and_then(|len| len.checked_add(self.offset));
+        let end = self.stored_len().and_then(|len| len.checked_add(self.offset));
         self.offset.is_multiple_of(ALIGNMENT as u64) && end.is_some_and(|end| end <= table)
     }
 }
@@ -77,8 +83,8 @@ pub(super) fn encode(entries: &[Entry], offset: u64) -> Vec<u8> {
     bytes
 }
 
-/// The sections of a whole file; `None` when its footer or its table is damaged.
-pub(super) fn decode(file: &[u8]) -> Option<Vec<Entry>> {
+/// The sections of a whole file, and where they end; `None` when its footer or its table is damaged.
+pub(super) fn decode(file: &[u8]) -> Option<(Vec<Entry>, u64)> {
     let (body, mut footer) = file.split_at_checked(file.len().checked_sub(FOOTER_LEN)?)?;
     let [offset, len, checksum] =
         [take(&mut footer)?, take(&mut footer)?, take(&mut footer)?].map(u64::from_le_bytes);
@@ -91,7 +97,7 @@ pub(super) fn decode(file: &[u8]) -> Option<Vec<Entry>> {
     while !table.is_empty() {
         entries.push(Entry::read(&mut table).filter(|entry| entry.fits(offset))?);
     }
-    Some(entries)
+    Some((entries, offset))
 }
 
 fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {

@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use bytemuck::Pod;
 use xxhash_rust::xxh3::Xxh3;
 
+use super::block_column::BlockEntry;
+use super::packed::PackedBlock;
 use super::toc::{self, Encoding, Entry, NAME_LEN_MAX};
-use super::{ALIGNMENT, header};
+use super::{ALIGNMENT, BLOCK_ALIGNMENT, BLOCK_LEN, header};
 use crate::{Result, Scratch, StoreError, durable};
 
 const BUFFER_LEN: usize = 256 * 1024;
@@ -20,6 +22,14 @@ pub struct SegmentWriter {
     scratch: Scratch,
     offset: u64,
     entries: Vec<Entry>,
+    columns: Vec<BlockSection>,
+}
+
+/// A column whose blocks are being written.
+struct BlockSection {
+    name: String,
+    element_size: u32,
+    blocks: Vec<BlockEntry>,
 }
 
 /// A segment that is whole and synced, but not yet in the store.
@@ -43,7 +53,14 @@ impl SegmentWriter {
     pub fn create(scratch: &Scratch) -> Result<Self> {
         let path = scratch.fresh_path();
         let file = BufWriter::with_capacity(BUFFER_LEN, durable::create_file(&path)?);
-        let mut writer = Self { file, path, scratch: scratch.clone(), offset: 0, entries: Vec::new() };
+        let mut writer = Self {
+            file,
+            path,
+            scratch: scratch.clone(),
+            offset: 0,
+            entries: Vec::new(),
+            columns: Vec::new(),
+        };
         writer.write(&header())?;
         Ok(writer)
     }
@@ -60,8 +77,40 @@ impl SegmentWriter {
         self.section(name, Fold::WhileEqual { count: 0 })
     }
 
+    /// Writes the next block of a column, which begins with its first one; columns may take turns. All blocks of a column
+    /// but the last are full, and an empty column has one empty block.
+    pub fn write_block(&mut self, name: &str, block: &PackedBlock) -> Result<()> {
+        let at = match self.columns.iter().position(|column| column.name == name) {
+            Some(at) => at,
+            None => {
+                self.check_name(name)?;
+                let element_size = block.element_size;
+                self.columns.push(BlockSection { name: name.to_owned(), element_size, blocks: Vec::new() });
+                self.columns.len() - 1
+            }
+        };
+        let column = &self.columns[at];
+        let is_after_full = column.blocks.last().is_none_or(|last| last.count as usize == BLOCK_LEN);
+        if !is_after_full || column.element_size != block.element_size {
+            return Err(StoreError::Refused(format!(
+                "no block can follow in column `{name}`; give all the same type, and end with the one that is not full"
+            )));
+        }
+        self.align(BLOCK_ALIGNMENT)?;
+        self.columns[at].blocks.push(BlockEntry::new(block, self.offset));
+        self.write(bytemuck::cast_slice(&block.words))
+    }
+
     /// Ends the segment: writes the table and syncs the file.
     pub fn finish(mut self) -> Result<FinishedSegment> {
+        for column in std::mem::take(&mut self.columns) {
+            let mut section = self.section(&column.name, Fold::Never)?;
+            section.push(&column.blocks)?;
+            section.entry.encoding = Encoding::Blocks;
+            section.entry.element_size = column.element_size;
+            section.entry.count = column.blocks.iter().map(|block| u64::from(block.count)).sum();
+            section.end()?;
+        }
         let table = toc::encode(&self.entries, self.offset);
         self.write(&table)?;
         let file = self
@@ -79,14 +128,8 @@ impl SegmentWriter {
                 "values need a size, and an alignment of 64 at most"
             )
         };
-        if name.is_empty() || name.len() > NAME_LEN_MAX || self.entries.iter().any(|entry| entry.name == name)
-        {
-            return Err(StoreError::Refused(format!(
-                "`{name}` can't name a section; give each its own name of 1 to {NAME_LEN_MAX} bytes"
-            )));
-        }
-        let padding = self.offset.next_multiple_of(ALIGNMENT as u64) - self.offset;
-        self.write(&[0; ALIGNMENT][..padding as usize])?;
+        self.check_name(name)?;
+        self.align(ALIGNMENT)?;
         let entry = Entry {
             name: name.to_owned(),
             encoding: Encoding::Raw,
@@ -96,6 +139,25 @@ impl SegmentWriter {
             checksum: 0,
         };
         Ok(SectionWriter { segment: self, entry, fold, first: None, hasher: Xxh3::new() })
+    }
+
+    fn check_name(&self, name: &str) -> Result<()> {
+        let mut taken = self
+            .entries
+            .iter()
+            .map(|entry| &entry.name)
+            .chain(self.columns.iter().map(|column| &column.name));
+        if !name.is_empty() && name.len() <= NAME_LEN_MAX && taken.all(|other| other != name) {
+            return Ok(());
+        }
+        Err(StoreError::Refused(format!(
+            "`{name}` can't name a section; give each its own name of 1 to {NAME_LEN_MAX} bytes"
+        )))
+    }
+
+    fn align(&mut self, alignment: usize) -> Result<()> {
+        let padding = self.offset.next_multiple_of(alignment as u64) - self.offset;
+        self.write(&[0; ALIGNMENT][..padding as usize])
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<()> {

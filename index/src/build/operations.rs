@@ -1,15 +1,25 @@
-//! Operations in order of time, in bounded memory.
+//! Steps that name their birth and death, and so can be put in order of time, in bounded memory.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::ops::Range;
 
 use bytehound_store::{MappedVec, Scratch};
+use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
-use super::rows::Operation;
 use crate::IndexError;
 
+/// A birth, a death, or both at once: a realloc.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+pub(super) struct Operation {
+    pub(super) time: u64,
+    /// Number of the birth, which is that of its row, or [`crate::layout::NONE`].
+    pub(super) birth: u32,
+    /// Number of the death, or [`crate::layout::NONE`].
+    pub(super) death: u32,
+}
 /// Operations sorted at a time (16 MiB): the sort's own buffer is half of it, on each thread.
 const RUN_LEN: usize = 1 << 20;
 
@@ -66,10 +76,10 @@ mod tests {
         for row in 0..(3 * RUN_LEN + 17) as u32 {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let time = u64::from(row / 1000) + (random >> 58);
-            operations.push(Operation { time, row, kind: 0 }).expect("room for one");
+            operations.push(Operation { time, birth: row, death: 0 }).expect("room for one");
         }
         let mut expected = operations.as_slice().to_vec();
-        expected.sort_by_key(|operation| (operation.time, operation.row));
+        expected.sort_by_key(|operation| (operation.time, operation.birth));
         let sorted = sort_by_time(operations, &scratch).expect("room for the merge");
         assert!(sorted.as_slice() == expected, "another order than that of a simple sort");
     }

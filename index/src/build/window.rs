@@ -1,0 +1,39 @@
+//! A column that is read nearly from first to last.
+
+use bytehound_store::{Column, Number};
+
+/// Numbers that are read at a time.
+const LEN: usize = 1 << 10;
+
+/// Some numbers of a column, unpacked: those that are most likely asked for next.
+pub(super) struct Window<'a, T> {
+    column: Column<'a, T>,
+    start: usize,
+    numbers: Vec<T>,
+}
+
+impl<'a, T: Number> Window<'a, T> {
+    pub(super) fn new(column: Column<'a, T>) -> Self {
+        Self { column, start: 0, numbers: Vec::new() }
+    }
+
+    #[inline]
+    pub(super) fn get(&mut self, index: usize) -> T {
+        match self.numbers.get(index.wrapping_sub(self.start)) {
+            Some(&number) => number,
+            None => self.get_elsewhere(index),
+        }
+    }
+
+    #[cold]
+    fn get_elsewhere(&mut self, index: usize) -> T {
+        let next = self.start + self.numbers.len();
+        // Who jumps to and fro is better served one by one.
+        if index == next {
+            self.start = next;
+            let end = self.column.len().min((next / LEN + 1) * LEN);
+            self.column.copy_to(next..end, &mut self.numbers);
+        }
+        self.column.at(index)
+    }
+}

@@ -1,0 +1,139 @@
+//! A column of packed blocks.
+
+use std::marker::PhantomData;
+use std::ops::Range;
+
+use bytemuck::{Pod, Zeroable};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::BLOCK_LEN;
+use super::packed::{FRAME, Number, PackedBlock, PackedWords};
+
+/// Where one block of a column lies: the element of a section of blocks.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+pub(crate) struct BlockEntry {
+    /// First byte in the file, a multiple of 16.
+    pub(super) offset: u64,
+    /// Its words of 8 bytes; none in a block of equal numbers.
+    pub(super) words: u32,
+    /// Its numbers: [`BLOCK_LEN`], but for the last of a column.
+    pub(super) count: u32,
+    /// What all numbers of a block without words are.
+    pub(super) value: u64,
+    /// Of its bytes.
+    pub(super) checksum: u64,
+}
+
+impl BlockEntry {
+    pub(crate) fn new(block: &PackedBlock, offset: u64) -> Self {
+        Self {
+            offset,
+            words: block.words.len() as u32,
+            count: block.count,
+            value: block.value,
+            checksum: block.checksum,
+        }
+    }
+
+    /// Whether both are of equal numbers, and these are equal.
+    pub(super) fn equals(&self, other: &Self) -> bool {
+        self.words == 0 && other.words == 0 && self.value == other.value
+    }
+
+    /// Its bytes in the file.
+    pub(super) fn range(&self) -> Range<u64> {
+        self.offset..self.offset.saturating_add(u64::from(self.words) * 8)
+    }
+
+    /// Whether its bytes are in the file, and as they were written.
+    pub(super) fn is_sound(&self, words: &[u64]) -> bool {
+        let stored = self.offset.is_multiple_of(16).then(|| words.get(self.word_range())).flatten();
+        stored.is_some_and(|stored| xxh3_64(bytemuck::cast_slice(stored)) == self.checksum)
+    }
+
+    #[inline]
+    fn word_range(&self) -> Range<usize> {
+        let start = (self.offset / 8) as usize;
+        start..start + self.words as usize
+    }
+}
+
+/// Whether blocks follow each other as [`BlockColumn`] takes it, and have `count` numbers in all.
+pub(super) fn add_up(blocks: &[BlockEntry], count: u64) -> bool {
+    let (full, last) = match blocks.split_last() {
+        Some((last, full)) => (full, u64::from(last.count)),
+        None => (blocks, 0),
+    };
+    last <= BLOCK_LEN as u64
+        && full.iter().all(|block| block.count as usize == BLOCK_LEN)
+        && (full.len() as u64 * BLOCK_LEN as u64).checked_add(last) == Some(count)
+}
+
+/// Some numbers of a column whose blocks are packed.
+#[derive(Clone, Copy, Debug)]
+pub struct BlockColumn<'a, T> {
+    /// The file.
+    words: &'a [u64],
+    blocks: &'a [BlockEntry],
+    start: usize,
+    len: usize,
+    numbers: PhantomData<T>,
+}
+
+impl<'a, T: Number> BlockColumn<'a, T> {
+    /// The blocks must be sound, and add up to `len`.
+    pub(crate) fn new(words: &'a [u64], blocks: &'a [BlockEntry], len: usize) -> Self {
+        Self { words, blocks, start: 0, len, numbers: PhantomData }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    #[inline]
+    pub(super) fn at(&self, row: usize) -> T {
+        assert!(row < self.len, "row {row} of a column of {}", self.len);
+        let row = self.start + row;
+        let entry = &self.blocks[row / BLOCK_LEN];
+        if entry.words == 0 {
+            return T::narrow(entry.value);
+        }
+        self.packed(entry).at(row % BLOCK_LEN)
+    }
+
+    pub(super) fn part(&self, rows: Range<usize>) -> Self {
+        assert!(rows.start <= rows.end && rows.end <= self.len, "rows {rows:?} of a column of {}", self.len);
+        Self { start: self.start + rows.start, len: rows.len(), ..*self }
+    }
+
+    /// Appends all numbers to `out`, a frame at a time.
+    pub(super) fn append_to(&self, out: &mut Vec<T>) {
+        out.reserve(self.len);
+        let (mut row, end) = (self.start, self.start + self.len);
+        while row < end {
+            let entry = &self.blocks[row / BLOCK_LEN];
+            let block_end = end.min((row / BLOCK_LEN + 1) * BLOCK_LEN);
+            if entry.words == 0 {
+                out.extend(std::iter::repeat_n(T::narrow(entry.value), block_end - row));
+            } else {
+                append_frames(self.packed(entry), row % BLOCK_LEN..row % BLOCK_LEN + (block_end - row), out);
+            }
+            row = block_end;
+        }
+    }
+
+    #[inline]
+    fn packed(&self, entry: &BlockEntry) -> PackedWords<'a> {
+        PackedWords { words: &self.words[entry.word_range()], count: entry.count as usize }
+    }
+}
+
+fn append_frames<T: Number>(packed: PackedWords<'_>, rows: Range<usize>, out: &mut Vec<T>) {
+    let mut frame = [T::zeroed(); FRAME];
+    for index in rows.start / FRAME..rows.end.div_ceil(FRAME) {
+        packed.unpack(index, &mut frame);
+        let first = index * FRAME;
+        out.extend_from_slice(&frame[rows.start.max(first) - first..rows.end.min(first + FRAME) - first]);
+    }
+}
