@@ -54,7 +54,7 @@ lists!(
     Deaths,
     /// All deaths.
     FinishedDeaths,
-    { time: u64, row: u32, size: u64, extra: u32, backtrace: u32 }
+    { time: u64, size: u64, extra: u32, backtrace: u32 }
 );
 
 impl Births {
@@ -72,18 +72,16 @@ impl Births {
 }
 
 impl Deaths {
-    /// A row dies; the rest is as it was born.
+    /// A block dies; all but the time is as it was born.
     #[inline]
     pub(super) fn push(
         &mut self,
         time: u64,
-        row: u32,
         size: u64,
         extra: u32,
         backtrace: u32,
     ) -> Result<(), IndexError> {
         self.time.push(time)?;
-        self.row.push(row)?;
         self.size.push(size)?;
         self.extra.push(extra)?;
         Ok(self.backtrace.push(backtrace)?)

@@ -154,7 +154,7 @@ impl Segment {
         }
         taken.sort_unstable_by_key(|range| range.start);
         let mut at = ALIGNMENT as u64;
-        for range in taken.into_iter().chain([end..end]) {
+        for range in taken.into_iter().chain(std::iter::once(end..end)) {
             if self
                 .map
                 .get(at as usize..range.start as usize)
