@@ -1,4 +1,4 @@
-//! Whether an answer is right: the first one to a request is what all others have to be.
+//! Whether an answer is right: the first one to a request has to say what is known, and all others what it says.
 
 use crate::client::Answer;
 use crate::requests::{Kind, Request};
@@ -42,6 +42,12 @@ impl FirstAnswers {
             Err(why) => return Verdict::Wrong(why),
         };
         let Some(first) = self.answers.get(at) else { return Verdict::Right };
+        if let Some(expected) = request.expected.as_ref().filter(|_| first.get().is_none()) {
+            let json = serde_json::from_slice(&stable).unwrap_or_default();
+            if let Err(why) = expected.check(&json) {
+                return Verdict::Wrong(why);
+            }
+        }
         let first = first.get_or_init(|| stable.clone());
         if *first == stable { Verdict::Right } else { Verdict::Wrong(difference(first, &stable)) }
     }
@@ -81,10 +87,10 @@ fn difference(first: &[u8], other: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::requests::Mix;
+    use crate::requests::{Mix, Subject};
 
     fn judge(kind: Kind, answers: &[(u16, &str)]) -> Vec<Verdict> {
-        let mix = Mix::over(&["p_a".to_owned()]);
+        let mix = Mix::over(&[Subject { id: "p_a".into(), known: None }], &Kind::ALL);
         let at = mix.requests().iter().position(|request| request.kind == kind).unwrap();
         let first = FirstAnswers::of(mix.requests().len());
         let judged = answers.iter().map(|(status, body)| {

@@ -2,6 +2,8 @@
 
 use crate::client::Server;
 use crate::load::Load;
+use crate::report::Target;
+use crate::requests::Kind;
 use crate::schedule::Schedule;
 use clap::Parser;
 use clap::builder::RangedU64ValueParser;
@@ -12,7 +14,8 @@ use std::time::Duration;
 #[derive(Debug, Parser)]
 #[command(
     version,
-    after_help = "Exit code: 0 if every answer was right and in time, 1 if not.\n\n\
+    after_help = "Exit code: 0 if every answer was right and every target was held, 1 if not. If `FILE.json` lies beside `FILE.dat`, as \
+                  `cargo xtask gen-dat` makes them, answers have to say what is known.\n\n\
                   Example: bytehound-loadtest --server http://127.0.0.1:8080 --capture a.dat --capture b.dat --rate 100"
 )]
 pub(crate) struct Arguments {
@@ -34,12 +37,28 @@ pub(crate) struct Arguments {
     /// No request is sent later than this; those left over count against the server.
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = RangedU64ValueParser::<u64>::new().range(1..=86_400))]
     time_limit: u64,
+    /// Kinds of requests that are sent, in turn; all unless told.
+    #[arg(long = "kind", value_name = "KIND", value_enum)]
+    kinds: Vec<Kind>,
+    /// Captures to upload all at once while the requests are sent; they are sent until all of these can be asked.
+    #[arg(long = "upload", value_name = "FILE", num_args = 1..)]
+    pub(crate) uploads: Vec<PathBuf>,
+    /// A target that is not to be missed: 99 of 100 requests of a kind have to be answered in this time.
+    #[arg(long = "p99", value_name = "KIND=MILLISECONDS", value_parser = Target::parse)]
+    pub(crate) targets: Vec<Target>,
+    /// Writes the report as JSON, too.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
     /// Prints the report as JSON.
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 impl Arguments {
+    pub(crate) fn kinds(&self) -> &[Kind] {
+        if self.kinds.is_empty() { &Kind::ALL } else { &self.kinds }
+    }
+
     pub(crate) fn load(&self) -> Load {
         Load {
             clients: self.clients,

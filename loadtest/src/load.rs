@@ -5,7 +5,7 @@ use crate::client::Client;
 use crate::report::Measured;
 use crate::requests::Mix;
 use crate::schedule::Schedule;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -19,12 +19,13 @@ pub(crate) struct Load {
     pub(crate) time_limit: Duration,
 }
 
-/// Sends all requests, and gives what was measured.
-pub(crate) fn apply(client: &Client, mix: &Mix, load: &Load) -> Measured {
+/// Sends all requests, or those that are due until something else is over, and gives what was measured.
+pub(crate) fn apply(client: &Client, mix: &Mix, load: &Load, over: Option<&AtomicBool>) -> Measured {
     let run = Run {
         client,
         mix,
         load,
+        over,
         first: FirstAnswers::of(mix.requests().len()),
         next: AtomicUsize::new(0),
         start: Instant::now(),
@@ -40,7 +41,8 @@ pub(crate) fn apply(client: &Client, mix: &Mix, load: &Load) -> Measured {
         }
         total
     });
-    measured.finish(load.schedule.requests(), run.start.elapsed());
+    let wanted = if over.is_some() { 0 } else { load.schedule.requests() };
+    measured.finish(wanted, run.start.elapsed());
     measured
 }
 
@@ -48,6 +50,7 @@ struct Run<'a> {
     client: &'a Client,
     mix: &'a Mix,
     load: &'a Load,
+    over: Option<&'a AtomicBool>,
     first: FirstAnswers,
     next: AtomicUsize,
     start: Instant,
@@ -57,7 +60,7 @@ impl Run<'_> {
     /// The life of one client: takes the next request, waits until it is due, sends it.
     fn send_what_is_due(&self) -> Measured {
         let mut measured = Measured::default();
-        while self.start.elapsed() < self.load.time_limit {
+        while self.start.elapsed() < self.load.time_limit && !self.is_over() {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
             let Some(due) = self.load.schedule.due(number).filter(|due| *due < self.load.time_limit) else {
                 break;
@@ -68,11 +71,16 @@ impl Run<'_> {
         measured
     }
 
+    fn is_over(&self) -> bool {
+        self.over.is_some_and(|over| over.load(Ordering::Relaxed))
+    }
+
     /// The latency counts from when the request was due, however late a client was free to send it.
     fn send(&self, number: usize, due: Duration, measured: &mut Measured) {
         let at = self.mix.at(number);
         let request = &self.mix.requests()[at];
-        let answer = self.client.call(&request.path, request.call());
+        let body = request.body(number);
+        let answer = self.client.call(&request.path, request.call(&body));
         let latency = self.start.elapsed().saturating_sub(due);
         let verdict = match answer {
             Ok(answer) => self.first.judge(at, request, answer),
@@ -86,7 +94,11 @@ impl Run<'_> {
 mod tests {
     use super::*;
     use crate::fake_server::FakeServer;
-    use crate::requests::Kind;
+    use crate::requests::{Kind, Subject};
+
+    fn mix() -> Mix {
+        Mix::over(&[Subject { id: "p_a".into(), known: None }], &Kind::ALL)
+    }
 
     fn good(line: &str) -> (u16, String) {
         match line.starts_with("POST /script") {
@@ -98,18 +110,18 @@ mod tests {
     fn measure(server: &FakeServer, clients: usize, requests: usize, rate: u32) -> Measured {
         let load =
             Load { clients, schedule: Schedule::new(requests, rate), time_limit: Duration::from_secs(60) };
-        apply(&server.client(), &Mix::over(&["p_a".to_owned()]), &load)
+        apply(&server.client(), &mix(), &load, None)
     }
 
     #[test]
     fn every_request_is_sent_once_and_counted_by_kind() {
         let server = FakeServer::start(|line, _| good(line));
-        let measured = measure(&server, 4, 100, 10_000);
+        let measured = measure(&server, 4, 120, 10_000);
         for kind in Kind::ALL {
             assert_eq!(measured.count(kind), 20, "{kind:?}");
         }
         assert!(measured.is_good());
-        assert_eq!(server.requests(), 100);
+        assert_eq!(server.requests(), 120);
     }
 
     #[test]
@@ -129,7 +141,7 @@ mod tests {
         drop(server);
         let load =
             Load { clients: 1, schedule: Schedule::new(3, 10_000), time_limit: Duration::from_secs(60) };
-        assert!(!apply(&client, &Mix::over(&["p_a".to_owned()]), &load).is_good());
+        assert!(!apply(&client, &mix(), &load, None).is_good());
     }
 
     #[test]
@@ -142,7 +154,7 @@ mod tests {
             }
             good(line)
         });
-        let measured = measure(&server, 1, 20, 1000);
+        let measured = measure(&server, 1, 24, 1000);
         // Only the first list stalls; but all others were due within 20 ms of it, and had to wait for its end.
         for kind in Kind::ALL {
             assert!(measured.percentile(kind, 50.0) >= stall - Duration::from_millis(30), "{kind:?}");
@@ -154,8 +166,28 @@ mod tests {
         let server = FakeServer::start(|line, _| good(line));
         let load =
             Load { clients: 2, schedule: Schedule::new(1000, 100), time_limit: Duration::from_millis(100) };
-        let measured = apply(&server.client(), &Mix::over(&["p_a".to_owned()]), &load);
+        let measured = apply(&server.client(), &mix(), &load, None);
         assert!(measured.left_over() >= 990, "{}", measured.left_over());
         assert!(!measured.is_good());
+    }
+
+    #[test]
+    fn the_load_ends_with_what_it_goes_along_with() {
+        let over = AtomicBool::new(false);
+        let server = FakeServer::start(|line, _| good(line));
+        let load = Load {
+            clients: 1,
+            schedule: Schedule::new(1_000_000, 1000),
+            time_limit: Duration::from_secs(60),
+        };
+        let measured = thread::scope(|scope| {
+            let applied = scope.spawn(|| apply(&server.client(), &mix(), &load, Some(&over)));
+            while server.requests() < 10 {
+                thread::yield_now();
+            }
+            over.store(true, Ordering::Relaxed);
+            applied.join().unwrap()
+        });
+        assert!(measured.is_good(), "{measured:?}");
     }
 }

@@ -3,6 +3,7 @@
 use crate::answers::Verdict;
 use crate::requests::{Kind, Request};
 use crate::uploads::Profile;
+use clap::ValueEnum;
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -138,20 +139,51 @@ impl Measured {
 pub(crate) struct Report {
     profiles: Vec<Profile>,
     measured: Measured,
+    targets: Vec<Target>,
+}
+
+/// What a kind of requests has to reach.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    pub(crate) kind: Kind,
+    pub(crate) p99_ms: f64,
+}
+
+impl Target {
+    /// `KIND=MILLISECONDS`
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let (kind, p99_ms) = text.split_once('=').ok_or("write it as KIND=MILLISECONDS")?;
+        let p99_ms = p99_ms.parse().map_err(|error| format!("`{p99_ms}`: {error}"))?;
+        Ok(Self { kind: Kind::from_str(kind, false)?, p99_ms })
+    }
 }
 
 impl Report {
-    pub(crate) fn new(profiles: Vec<Profile>, measured: Measured) -> Self {
-        Self { profiles, measured }
+    pub(crate) fn new(profiles: Vec<Profile>, measured: Measured, targets: Vec<Target>) -> Self {
+        Self { profiles, measured, targets }
     }
 
     pub(crate) fn is_good(&self) -> bool {
-        self.measured.is_good()
+        self.measured.is_good() && self.missed().is_empty()
+    }
+
+    /// Targets that were missed, in words. One of a kind that was not measured is.
+    fn missed(&self) -> Vec<String> {
+        let missed = |target: &Target| {
+            let name = target.kind.name();
+            let Some(measured) = self.measured.kinds.get(&target.kind) else {
+                return Some(format!("missed: no `{name}` was measured"));
+            };
+            let p99_ms = milliseconds(measured.percentile(99.0));
+            (p99_ms > target.p99_ms)
+                .then(|| format!("missed: `{name}` p99 {p99_ms:.1} ms, at most {:.1}", target.p99_ms))
+        };
+        self.targets.iter().filter_map(missed).collect()
     }
 
     /// For programs.
     pub(crate) fn json(&self) -> Value {
-        let Self { profiles, measured } = self;
+        let Self { profiles, measured, .. } = self;
         json!({
             "profiles": profiles.iter().map(profile_json).collect::<Vec<_>>(),
             "requests": measured.total(),
@@ -160,13 +192,14 @@ impl Report {
             "per_second": measured.per_second(),
             "kinds": measured.kinds.iter().map(kind_json).collect::<Vec<_>>(),
             "failures": measured.failures,
-            "good": measured.is_good(),
+            "missed": self.missed(),
+            "good": self.is_good(),
         })
     }
 
     /// For people.
     pub(crate) fn table(&self) -> String {
-        let Self { profiles, measured } = self;
+        let Self { profiles, measured, .. } = self;
         let mut lines: Vec<_> = profiles.iter().map(profile_line).collect();
         lines.push(format!(
             "\n{:<12} {:>8} {:>6} {:>6} {:>6} {:>10} {:>10} {:>10} {:>10}",
@@ -183,6 +216,7 @@ impl Report {
             lines.push(format!("{} requests were left over when the time was up", measured.left_over));
         }
         lines.extend(measured.failures.iter().cloned());
+        lines.extend(self.missed());
         lines.push(String::new());
         lines.join("\n")
     }
@@ -254,7 +288,7 @@ mod tests {
     use crate::requests::Mix;
 
     fn list() -> Request {
-        Mix::over(&["p_a".to_owned()]).requests()[0].clone()
+        Mix::over(&[], &Kind::ALL).requests()[0].clone()
     }
 
     /// Two clients: one with latencies of 1 to 50 ms, one with 51 to 100 ms.
@@ -271,7 +305,7 @@ mod tests {
 
     #[test]
     fn percentiles_are_those_of_all_clients_together() {
-        let report = Report::new(Vec::new(), hundred());
+        let report = Report::new(Vec::new(), hundred(), Vec::new());
         let json = report.json();
         let kind = &json["kinds"][0];
         for (name, expected) in [("p50_ms", 50.0), ("p90_ms", 90.0), ("p99_ms", 99.0), ("max_ms", 100.0)] {
@@ -284,7 +318,7 @@ mod tests {
 
     #[test]
     fn the_table_has_a_line_a_kind_and_its_columns_are_aligned() {
-        let table = Report::new(Vec::new(), hundred()).table();
+        let table = Report::new(Vec::new(), hundred(), Vec::new()).table();
         let lines: Vec<_> =
             table.lines().filter(|line| line.contains("ms") || line.starts_with("list")).collect();
         assert_eq!(lines.len(), 2, "{table}");
@@ -297,7 +331,7 @@ mod tests {
         for verdict in [Verdict::Wrong("other bytes".into()), Verdict::Failed("status 500".into())] {
             let mut measured = hundred();
             measured.record(&list(), Duration::ZERO, verdict.clone());
-            let report = Report::new(Vec::new(), measured);
+            let report = Report::new(Vec::new(), measured, Vec::new());
             assert!(!report.is_good(), "{verdict:?}");
             let (Verdict::Wrong(why) | Verdict::Failed(why)) = verdict else { continue };
             assert!(report.table().contains(&format!("`/list`: {why}")));
@@ -308,7 +342,7 @@ mod tests {
     fn failures_without_end_are_counted_but_not_all_told() {
         let mut measured = Measured::default();
         (0..1000).for_each(|_| measured.record(&list(), Duration::ZERO, Verdict::Wrong("x".into())));
-        let json = Report::new(Vec::new(), measured).json();
+        let json = Report::new(Vec::new(), measured, Vec::new()).json();
         assert_eq!(json["kinds"][0]["wrong"], 1000);
         assert_eq!(json["failures"].as_array().map(Vec::len), Some(FAILURES_TOLD));
     }
@@ -319,6 +353,16 @@ mod tests {
         measured.record(&list(), Duration::ZERO, Verdict::TooBusy);
         measured.finish(1, Duration::from_secs(1));
         assert!(measured.is_good());
-        assert_eq!(Report::new(Vec::new(), measured).json()["kinds"][0]["too_busy"], 1);
+        assert_eq!(Report::new(Vec::new(), measured, Vec::new()).json()["kinds"][0]["too_busy"], 1);
+    }
+
+    #[test]
+    fn a_target_is_missed_by_what_is_slower_and_by_what_was_not_measured() {
+        for (target, is_good) in [("list=100.2", true), ("list=98.5", false), ("groups=1000", false)] {
+            let report = Report::new(Vec::new(), hundred(), vec![Target::parse(target).unwrap()]);
+            assert_eq!(report.is_good(), is_good, "{target}");
+            assert_eq!(report.table().contains("missed: `list`"), target == "list=98.5");
+        }
+        assert!(Target::parse("list").is_err() && Target::parse("nothing=1").is_err());
     }
 }

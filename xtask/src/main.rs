@@ -4,6 +4,7 @@ mod bench;
 mod build;
 mod demo;
 mod gen_dat;
+mod served;
 mod shell;
 mod test;
 mod tools;

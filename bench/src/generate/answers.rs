@@ -61,6 +61,8 @@ pub struct Sums {
 pub struct Group {
     /// Return addresses, innermost first.
     pub stack: Vec<u64>,
+    /// Words in the names of its functions, of those in [`Answers::by_function`].
+    pub through: Vec<String>,
     /// What was.
     #[serde(flatten)]
     pub sums: Sums,

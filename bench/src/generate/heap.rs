@@ -162,7 +162,11 @@ impl Heap {
                 self.answers.by_function.entry(thing.to_owned()).or_default().add(sums);
             });
         }
-        let group = |(stack, sums)| Group { stack: stacks.addresses(stack).to_vec(), sums };
+        let group = |(stack, sums)| Group {
+            stack: stacks.addresses(stack).to_vec(),
+            through: stacks.things(stack).map(str::to_owned).collect(),
+            sums,
+        };
         Answers {
             allocations: total.allocations,
             allocated_bytes: total.allocated_bytes,

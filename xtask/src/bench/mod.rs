@@ -5,6 +5,7 @@
 mod capture;
 mod generated;
 mod ingest;
+mod load;
 mod questions;
 mod unwind;
 
@@ -23,6 +24,8 @@ enum Name {
     Capture(capture::Options),
     /// Loading and indexing captures of known content: events a second, memory, disk; beside heaptrack.
     Ingest(ingest::Options),
+    /// A server with 21 profiles under load, idle and while it takes in more; fails if a target is missed.
+    Load(load::Options),
     /// Questions to the index of 10 million allocations; fails if a target is missed.
     Query(questions::Options),
     /// Every filter of the scripting language, grouping, and the book's case study; fails if a target is missed.
@@ -35,6 +38,7 @@ pub(crate) fn start(options: &Options) -> Result<()> {
     match &options.name {
         Name::Capture(options) => capture::start(options),
         Name::Ingest(options) => ingest::start(options),
+        Name::Load(options) => load::start(options),
         Name::Query(options) => questions::of_index(options),
         Name::Dsl(options) => questions::of_scripts(options),
         Name::Unwind => unwind::start(),

@@ -41,7 +41,7 @@ pub(super) fn measure() -> Result<Beside> {
         drop(std::fs::remove_dir_all(&data));
         let answer = || {
             let mut command = Command::new(build::executable());
-            command.arg("script").arg("--data-dir").arg(&data).arg(&script).arg(&ours);
+            command.arg("script").arg("--data-dir").arg(&data).arg("--data").arg(&ours).arg(&script);
             Ok(command.stdout(Stdio::null()).status()?.success())
         };
         least.first_start = least.first_start.min(seconds("the first start", answer)?);
