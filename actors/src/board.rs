@@ -5,7 +5,7 @@ use bytehound_index::build::{Progress, decode_manifest};
 use bytehound_store::{ProfileId, ProfileRecord};
 use dashmap::DashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::sync::watch;
 
 /// One profile, and how far it has come.
@@ -35,6 +35,11 @@ pub(crate) fn manifest(record: &ProfileRecord) -> Option<Manifest> {
 #[derive(Default)]
 pub(crate) struct Board {
     entries: DashMap<ProfileId, Entry>,
+    /// Held by every job under way.
+    in_hand: Arc<()>,
+    events: AtomicU64,
+    draining: AtomicBool,
+    stopping: AtomicBool,
 }
 
 struct Entry {
@@ -84,6 +89,44 @@ impl Board {
             // Relaxed: the flag orders nothing, it is looked at again and again.
             entry.cancelled.store(true, Ordering::Relaxed);
         }
+    }
+
+    /// Counts a job as under way for as long as it has this.
+    pub(crate) fn begin(&self) -> Arc<()> {
+        Arc::clone(&self.in_hand)
+    }
+
+    /// Jobs under way.
+    pub(crate) fn in_hand(&self) -> usize {
+        Arc::strong_count(&self.in_hand) - 1
+    }
+
+    /// Notes that events were read from a capture.
+    pub(crate) fn add_events(&self, count: u64) {
+        self.events.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// Events read from captures so far.
+    pub(crate) fn events(&self) -> u64 {
+        self.events.load(Ordering::Relaxed)
+    }
+
+    /// Has no job begin any more.
+    pub(crate) fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Ends all jobs under way.
+    pub(crate) fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
     }
 
     /// Drops the entries that nobody watches and that have come to their end.

@@ -5,10 +5,10 @@ use crate::loader::Ingest;
 use crate::stage::Failure;
 use actix::Recipient;
 use bytehound_index::IndexError;
-use bytehound_index::build::{Observer, Progress};
+use bytehound_index::build::{Observer, Phase, Progress};
 use bytehound_store::{BuildKey, ProfileId, Store};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// How often a job that panicked is begun again.
 const RETRIES_MAX: u32 = 1;
@@ -21,6 +21,8 @@ pub(crate) struct Job {
     pub(crate) store: Store,
     pub(crate) board: Arc<Board>,
     pub(crate) again: Recipient<Ingest>,
+    #[expect(dead_code, reason = "held for as long as the job is under way")]
+    pub(crate) in_hand: Arc<()>,
 }
 
 impl Job {
@@ -31,7 +33,12 @@ impl Job {
     /// What the index tells of its progress goes to the board.
     pub(crate) fn observer(&self) -> BoardObserver {
         let cancelled = self.board.cancel_flag(self.id());
-        BoardObserver { id: self.id().clone(), board: Arc::clone(&self.board), cancelled }
+        BoardObserver {
+            id: self.id().clone(),
+            board: Arc::clone(&self.board),
+            cancelled,
+            events: AtomicU64::new(0),
+        }
     }
 
     /// Ends the job without an index: once more after a panic, else failed, with the reason in the catalogue.
@@ -80,14 +87,20 @@ pub(crate) struct BoardObserver {
     id: ProfileId,
     board: Arc<Board>,
     cancelled: Arc<AtomicBool>,
+    /// Events that the board knows of.
+    events: AtomicU64,
 }
 
 impl Observer for BoardObserver {
     fn progress(&self, progress: Progress) {
+        if progress.phase == Phase::Load {
+            let known = self.events.fetch_max(progress.events, Ordering::Relaxed);
+            self.board.add_events(progress.events.saturating_sub(known));
+        }
         self.board.progress(&self.id, progress);
     }
 
     fn is_cancelled(&self) -> bool {
-        self.cancelled.load(Ordering::Relaxed)
+        self.cancelled.load(Ordering::Relaxed) || self.board.is_stopping()
     }
 }

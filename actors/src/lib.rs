@@ -27,5 +27,5 @@ mod symbolizer;
 
 pub use board::ProfileStatus;
 pub use error::ServiceError;
-pub use observe::{Observations, StageCounters};
+pub use observe::{Counts, Observations, StageCounters, Stored};
 pub use service::{Options, Service, Upload};

@@ -96,6 +96,10 @@ async fn load(
     ingest: Ingest,
 ) -> Option<Symbolize> {
     let permit = stage.admit().await?;
+    let in_hand = board.begin();
+    if board.is_draining() {
+        return None;
+    }
     let key = match store.catalog().begin_build(&ingest.id) {
         Ok(generation) => bytehound_store::BuildKey { profile: ingest.id, generation },
         Err(error) => {
@@ -103,7 +107,7 @@ async fn load(
             return None;
         }
     };
-    let job = Job { key, attempt: ingest.attempt, store, board, again };
+    let job = Job { key, attempt: ingest.attempt, store, board, again, in_hand };
     job.publish();
     let outcome = stage
         .run(permit, {

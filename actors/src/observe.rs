@@ -1,5 +1,8 @@
 //! What the actors count, for health, metrics and tests.
 
+use crate::error::ServiceError;
+use bytehound_index::Hits;
+use bytehound_store::{ProfileState, Store, Usage};
 use serde::Serialize;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -30,6 +33,44 @@ pub struct Observations {
     pub indexer: StageCounters,
     pub query: StageCounters,
     pub janitor: StageCounters,
+}
+
+/// What is counted beside the actors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Events read from captures.
+    pub events: u64,
+    /// Profiles that were open already when they were asked for.
+    pub open_profiles: Hits,
+    /// Answers that were kept since somebody asked the same.
+    pub answers: Hits,
+}
+
+/// What the data directory holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stored {
+    /// Bytes on the disk.
+    pub usage: Usage,
+    /// Profiles that can be asked.
+    pub ready: u64,
+    /// Profiles that wait for their index, or for whom it is being made.
+    pub unfinished: u64,
+    /// Profiles whose index could not be made.
+    pub failed: u64,
+}
+
+impl Stored {
+    pub(crate) fn of(store: &Store) -> Result<Self, ServiceError> {
+        let mut stored = Self { usage: store.usage()?, ..Default::default() };
+        for record in store.catalog().list()? {
+            match record.state {
+                ProfileState::Ready { .. } => stored.ready += 1,
+                ProfileState::Stored | ProfileState::Indexing => stored.unfinished += 1,
+                ProfileState::Failed { .. } => stored.failed += 1,
+            }
+        }
+        Ok(stored)
+    }
 }
 
 /// Asks an actor for its counters.

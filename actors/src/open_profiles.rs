@@ -1,7 +1,7 @@
 //! The profiles that are open, so that a question need not open them again.
 
 use crate::error::ServiceError;
-use bytehound_index::Profile;
+use bytehound_index::{Hits, Profile};
 use bytehound_store::{Generation, ProfileId, ProfileState, Store};
 use dashmap::DashMap;
 use std::sync::Arc;
@@ -14,6 +14,8 @@ pub(crate) struct OpenProfiles {
     store: Store,
     open: DashMap<ProfileId, OpenProfile>,
     clock: AtomicU64,
+    hits: AtomicU64,
+    misses: AtomicU64,
 }
 
 struct OpenProfile {
@@ -24,7 +26,8 @@ struct OpenProfile {
 
 impl OpenProfiles {
     pub(crate) fn new(store: Store) -> Self {
-        Self { store, open: DashMap::new(), clock: AtomicU64::new(0) }
+        let [clock, hits, misses] = Default::default();
+        Self { store, open: DashMap::new(), clock, hits, misses }
     }
 
     /// The ready profile of this id.
@@ -45,12 +48,19 @@ impl OpenProfiles {
             && entry.generation == generation
         {
             entry.used = now;
+            self.hits.fetch_add(1, Ordering::Relaxed);
             return Ok(Arc::clone(&entry.profile));
         }
+        self.misses.fetch_add(1, Ordering::Relaxed);
         let profile = Profile::open(&self.store, id)?;
         self.open.insert(id.clone(), OpenProfile { generation, profile: Arc::clone(&profile), used: now });
         self.shrink();
         Ok(profile)
+    }
+
+    /// How often a profile was open already.
+    pub(crate) fn counts(&self) -> Hits {
+        Hits { hits: self.hits.load(Ordering::Relaxed), misses: self.misses.load(Ordering::Relaxed) }
     }
 
     /// Closes a profile, for those who ask from now on.

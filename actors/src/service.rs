@@ -5,7 +5,7 @@ use crate::error::ServiceError;
 use crate::indexer::Indexer;
 use crate::janitor::{Delete, Janitor};
 use crate::loader::{Ingest, Loader};
-use crate::observe::{Counters, Observations, Observe, StageCounters};
+use crate::observe::{Counters, Counts, Observations, Observe, StageCounters, Stored};
 use crate::open_profiles::OpenProfiles;
 use crate::query::{Ask, Query};
 use crate::receiver::{Chunk, Commit, Discard, Receiver};
@@ -13,7 +13,7 @@ use crate::symbolizer::Symbolizer;
 use actix::dev::ToEnvelope;
 use actix::prelude::*;
 use bytehound_index::{Cancel, IndexError, Profile};
-use bytehound_store::{NewProfile, ProfileId, ProfileRecord, ProfileState, Received, Store};
+use bytehound_store::{NewProfile, ProfileId, ProfileRecord, ProfileState, Received, Store, Tokens};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -21,7 +21,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot, watch};
+use tokio::time::{sleep, timeout};
 
 /// How much goes on at a time.
 #[derive(Clone, Debug)]
@@ -51,6 +52,11 @@ impl Default for Options {
     }
 }
 
+/// How long an ingest may take to notice that it is to end.
+const STOP_MAX: Duration = Duration::from_secs(5);
+/// How often it is looked whether all is done.
+const IDLE_POLL: Duration = Duration::from_millis(20);
+
 /// The service. Cheap to clone.
 #[derive(Clone)]
 pub struct Service(Arc<Inner>);
@@ -64,6 +70,7 @@ struct Inner {
     indexer: Addr<Indexer>,
     query: Addr<Query>,
     janitor: Addr<Janitor>,
+    profiles: Arc<OpenProfiles>,
     intake: Vec<ArbiterHandle>,
     next_intake: AtomicUsize,
     uploads: Arc<Semaphore>,
@@ -97,6 +104,7 @@ impl Service {
         });
         let janitor = Supervisor::start_in_arbiter(&ingest, {
             let (store, board, loader) = (store.clone(), Arc::clone(&board), loader.clone());
+            let profiles = Arc::clone(&profiles);
             move |_| Janitor::new(store, board, profiles, loader)
         });
         let intake = (0..options.intake_threads.max(1)).map(|_| Arbiter::new().handle()).collect();
@@ -110,6 +118,7 @@ impl Service {
             indexer,
             query,
             janitor,
+            profiles,
             intake,
             next_intake: AtomicUsize::new(0),
             uploads,
@@ -121,9 +130,14 @@ impl Service {
     /// Begins an upload.
     pub async fn upload(&self) -> Result<Upload, ServiceError> {
         let inner = &self.0;
-        let slot = Arc::clone(&inner.uploads).try_acquire_owned().map_err(|_| {
+        let slot = Arc::clone(&inner.uploads).try_acquire_owned().map_err(|error| {
             inner.received.refuse();
-            ServiceError::Overloaded { retry_after: Duration::from_secs(5) }
+            match error {
+                TryAcquireError::NoPermits => {
+                    ServiceError::Overloaded { retry_after: Duration::from_secs(5) }
+                }
+                TryAcquireError::Closed => ServiceError::Stopped,
+            }
         })?;
         let (store, counters) = (inner.store.clone(), Arc::clone(&inner.received));
         let receiver = blocking(move || Receiver::new(&store, counters)).await?;
@@ -187,7 +201,10 @@ impl Service {
         let cancel = Cancel::new().with_deadline(Instant::now() + limit);
         let _cancelled_when_dropped = CancelWhenDropped(cancel.clone());
         let (answer, answered) = oneshot::channel();
+        // What is logged on the way to the answer belongs to the request.
+        let span = tracing::Span::current();
         let work = move |open: &OpenProfiles| {
+            let _entered = span.entered();
             let profiles = profiles.iter().map(|id| open.get(id)).collect::<Result<Vec<_>, _>>()?;
             let value = question(&profiles, &cancel).map_err(|error| match error {
                 ServiceError::Index(IndexError::Deadline) => ServiceError::Deadline { limit },
@@ -225,6 +242,49 @@ impl Service {
     pub async fn delete(&self, id: &ProfileId) -> Result<(), ServiceError> {
         self.profile(id)?;
         self.0.janitor.send(Delete(id.clone())).await?
+    }
+
+    /// Who is let in.
+    pub fn tokens(&self) -> &Tokens {
+        self.0.store.tokens()
+    }
+
+    /// What the data directory holds.
+    pub async fn stored(&self) -> Result<Stored, ServiceError> {
+        let store = self.0.store.clone();
+        blocking(move || Stored::of(&store)).await
+    }
+
+    /// What is counted beside the actors.
+    pub fn counts(&self) -> Counts {
+        Counts {
+            events: self.0.board.events(),
+            open_profiles: self.0.profiles.counts(),
+            answers: bytehound_index::answers_at_hand(),
+        }
+    }
+
+    /// Whether [`Self::drain`] was called.
+    pub fn is_draining(&self) -> bool {
+        self.0.board.is_draining()
+    }
+
+    /// Before the end: takes nothing in any more, lets what has begun come to its end for as long as `grace`, then ends
+    /// it. What is left is as it was before it began, and the next start takes it up. Questions are answered meanwhile.
+    pub async fn drain(&self, grace: Duration) {
+        self.0.uploads.close();
+        self.0.board.drain();
+        if timeout(grace, self.idle()).await.is_err() {
+            self.0.board.stop();
+            drop(timeout(STOP_MAX, self.idle()).await);
+        }
+    }
+
+    /// Waits until nothing is being taken in.
+    async fn idle(&self) {
+        while self.0.board.in_hand() > 0 || self.0.received.snapshot().running > 0 {
+            sleep(IDLE_POLL).await;
+        }
     }
 
     /// What the actors have counted.

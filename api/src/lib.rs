@@ -11,14 +11,17 @@
 //! | `scripts`, `artifacts` | `/script`, and the pictures that scripts drew |
 //! | `comparisons`, `comparison_json` | `/v1/comparisons` |
 //! | `original` | `/list` and `/data/{id}/…`, as Bytehound 0.11 answered |
-//! | `assets`, `health` | the web UI; `/healthz`, `/readyz`, `/v1/observe` |
+//! | `assets`, `health`, `metrics` | the web UI; `/healthz`, `/readyz`, `/v1/observe`; `/metrics` |
 //! | `stream` | how long answers are sent |
-//! | `guard` | who is let in, and the headers that every answer carries |
+//! | `access` | who is let in, and the headers that every answer carries |
+//! | `request_log` | the id of every request, and how it went |
+//! | `turns` | scripts, a few at a time |
 //! | `errors`, `problem` | from what went wrong to a status, a code and a sentence |
 //!
 //! Invariants: no request ends in a panic; no text of a 5xx answer tells what only the log should know; every body is
 //! bounded before it is read.
 
+mod access;
 mod allocations;
 mod artifacts;
 mod assets;
@@ -34,10 +37,10 @@ mod errors;
 mod events;
 mod frame_json;
 mod groups;
-mod guard;
 mod health;
 mod labels;
 mod maps;
+mod metrics;
 mod options;
 mod original;
 mod page;
@@ -47,6 +50,7 @@ mod percent;
 mod problem;
 mod profile_json;
 mod profiles;
+mod request_log;
 mod routes;
 mod script_json;
 mod scripts;
@@ -56,8 +60,10 @@ mod stream;
 mod summary;
 mod timeline;
 mod tree;
+mod turns;
 mod upload;
 
+pub use actix_web::dev::ServerHandle;
 pub use comparison_json::comparison_json;
 pub use options::ApiOptions;
 pub use server::server;

@@ -1,8 +1,8 @@
 //! Which path goes where.
 
 use crate::{
-    allocations, artifacts, assets, backtraces, capture, comparisons, events, groups, guard, health, maps,
-    original, paths, problem, profiles, scripts, summary, timeline, upload,
+    access, allocations, artifacts, assets, backtraces, capture, comparisons, events, groups, health, maps,
+    metrics, original, paths, problem, profiles, request_log, scripts, summary, timeline, upload,
 };
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
@@ -11,12 +11,14 @@ use actix_web::{HttpRequest, Resource};
 /// All routes. The first that fits a path has it.
 pub(crate) fn routes(config: &mut ServiceConfig) {
     let guarded = web::scope("")
-        .wrap(from_fn(guard::check))
-        .wrap(from_fn(guard::dress))
+        .wrap(from_fn(access::check))
+        .wrap(from_fn(access::dress))
+        .wrap(from_fn(request_log::follow))
         .configure(ours)
         .configure(those_of_the_original)
         .service(web::resource("/healthz").get(health::alive))
         .service(web::resource("/readyz").get(health::ready))
+        .service(web::resource("/metrics").get(metrics::show))
         .default_service(web::to(assets::serve));
     config.service(guarded);
 }

@@ -39,6 +39,7 @@ pub(crate) async fn run_script(
     script: String,
     folder: &str,
 ) -> Result<ScriptJson, Problem> {
+    let _turn = api.scripts.turn().await?;
     let outcome = api.service.ask(profiles, move |profiles, cancel| {
         Ok(run(&script, profiles, Environment::Virtual, &Limits::default(), cancel))
     });

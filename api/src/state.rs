@@ -2,9 +2,11 @@
 
 use crate::artifacts::Artifacts;
 use crate::body;
+use crate::metrics::Requests;
 use crate::options::ApiOptions;
 use crate::parameters::Parameters;
 use crate::problem::Problem;
+use crate::turns::Turns;
 use actix_web::http::Method;
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, web};
@@ -18,11 +20,23 @@ pub(crate) struct State {
     pub(crate) service: Service,
     pub(crate) options: ApiOptions,
     pub(crate) artifacts: Artifacts,
+    pub(crate) metrics: Requests,
+    pub(crate) scripts: Turns,
+    /// Whether only those are let in who show one.
+    pub(crate) tokens_required: bool,
 }
 
 impl State {
-    pub(crate) fn new(service: Service, options: ApiOptions) -> Self {
-        Self { service, options, artifacts: Artifacts::default() }
+    /// `tokens_required` by where the service listens; the options may ask for them anywhere.
+    pub(crate) fn new(service: Service, options: ApiOptions, tokens_required: bool) -> Self {
+        Self {
+            scripts: Turns::new(options.max_scripts),
+            tokens_required: tokens_required || options.require_token,
+            service,
+            options,
+            artifacts: Artifacts::default(),
+            metrics: Requests::default(),
+        }
     }
 
     /// The profile that the path of a `/v1` request names, which takes these parameters.

@@ -1,5 +1,8 @@
 //! What one types.
 
+use crate::client::{Credentials, DEFAULT_SERVER};
+use crate::server::ServerArguments;
+use bytehound_store::Scope;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -31,7 +34,8 @@ pub(crate) enum Command {
     /// Indexes captures and serves the web UI and the API
     #[command(
         after_help = "Examples:\n  bytehound server memory-profiling_*.dat\n  bytehound server --port 0 --data-dir \
-                            /srv/bytehound\n\nCaptures given here stay where they lie. A capture that was indexed before \
+                            /srv/bytehound\n  bytehound server --interface 0.0.0.0 --host-name profiles.example \
+                            --config /etc/bytehound.toml\n\nCaptures given here stay where they lie. A capture that was indexed before \
                             is ready at once."
     )]
     Server(ServerArguments),
@@ -41,6 +45,16 @@ pub(crate) enum Command {
                             branch=main --wait --server http://127.0.0.1:8080"
     )]
     Upload(UploadArguments),
+    /// Makes, lists and revokes the tokens that let clients in
+    #[command(
+        after_help = "Examples:\n  bytehound token create --name ci --scope read,write\n  bytehound token list\n  \
+                            bytehound token revoke t_2xkqz7ab\n\nA server on another interface than loopback asks for \
+                            them. What is made or revoked here takes effect at once."
+    )]
+    Token {
+        #[command(subcommand)]
+        command: TokenCommand,
+    },
     /// Runs a script over a capture
     #[command(
         after_help = "Examples:\n  bytehound script leaks.rhai -d capture.dat\n  bytehound script report.rhai -d \
@@ -72,6 +86,37 @@ pub(crate) enum Command {
                             written is printed."
     )]
     Repack(RepackArguments),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Makes a token, and prints it: once
+    Create {
+        /// Who, or what, it is for
+        #[arg(long, default_value = "")]
+        name: String,
+        /// What it allows: read, write (uploads, labels), script, admin (everything)
+        #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ',', default_value = "read")]
+        scopes: Vec<Scope>,
+        #[command(flatten)]
+        data_dir: DataDir,
+    },
+    /// Lists the tokens: id, what it allows, name
+    List {
+        /// Prints them as JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        data_dir: DataDir,
+    },
+    /// Takes tokens back
+    Revoke {
+        /// Their ids, as `list` has them
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<String>,
+        #[command(flatten)]
+        data_dir: DataDir,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -115,31 +160,15 @@ pub(crate) struct RunArguments {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct ServerArguments {
-    /// Captures to index
-    #[arg(value_name = "FILE")]
-    pub(crate) files: Vec<PathBuf>,
-    #[command(flatten)]
-    pub(crate) data_dir: DataDir,
-    /// Interface to listen on
-    #[arg(short, long, default_value = "127.0.0.1")]
-    pub(crate) interface: String,
-    /// Port to listen on; 0 lets the system choose
-    #[arg(short, long, default_value_t = 8080)]
-    pub(crate) port: u16,
-    /// Files with debug information, or folders to be searched for them, matched by build-id; may be repeated
-    #[arg(short, long, value_name = "PATH", num_args = 1..)]
-    pub(crate) debug_symbols: Vec<PathBuf>,
-}
-
-#[derive(Debug, Args)]
 pub(crate) struct UploadArguments {
     /// Captures to send
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
     /// The server
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    #[arg(long, value_name = "URL", default_value = DEFAULT_SERVER)]
     pub(crate) server: String,
+    #[command(flatten)]
+    pub(crate) credentials: Credentials,
     /// A label of the profiles; may be repeated
     #[arg(short, long = "label", value_name = "KEY=VALUE", value_parser = label)]
     pub(crate) labels: Vec<(String, String)>,

@@ -1,17 +1,23 @@
 //! `bytehound server`: indexes captures, and serves what is known of them.
 
-use crate::arguments::ServerArguments;
+mod arguments;
+mod config_file;
+mod ending;
+
+pub(crate) use arguments::ServerArguments;
+pub(crate) use config_file::with_file;
+
 use crate::ingest_bar::IngestBar;
 use anyhow::{Context, Result, bail};
 use bytehound_actors::{Options, ProfileStatus, Service};
-use bytehound_api::ApiOptions;
 use bytehound_index::build::{Observer, add_debug_files};
 use bytehound_store::ProfileState;
 use std::io::{ErrorKind, Write};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-/// Serves until a signal ends it.
+/// Serves until a signal ends it: what is being taken in may come to its end first.
 pub(crate) fn serve(arguments: ServerArguments) -> Result<u8> {
     let store = arguments.data_dir.open()?;
     if !arguments.debug_symbols.is_empty() {
@@ -21,14 +27,26 @@ pub(crate) fn serve(arguments: ServerArguments) -> Result<u8> {
     }
     actix::System::new().block_on(async move {
         let service = Service::start(store, Options::default());
-        let options =
-            ApiOptions { interface: arguments.interface, port: arguments.port, ..Default::default() };
-        let (server, address) = bytehound_api::server(service.clone(), options).map_err(explain)?;
+        let (server, address) =
+            bytehound_api::server(service.clone(), arguments.api_options()).map_err(explain)?;
+        ending::on_signals(service.clone(), server.handle(), arguments.shutdown_grace())?;
+        tell_whether_tokens_are_there(&service, address, arguments.require_token)?;
         announce(&format!("http://{address}/"))?;
         actix::spawn(take_in(service, arguments.files));
         server.await.context("the server failed")?;
         Ok(0)
     })
+}
+
+/// A server that lets nobody in should say so before somebody wonders.
+fn tell_whether_tokens_are_there(service: &Service, address: SocketAddr, required: bool) -> Result<()> {
+    let is_required = required || !address.ip().is_loopback();
+    if is_required && service.tokens().list()?.is_empty() {
+        tracing::warn!(
+            "nobody is let in without a token, and there is none; `bytehound token create` makes one"
+        );
+    }
+    Ok(())
 }
 
 /// The one line on standard output: where to look.

@@ -1,17 +1,18 @@
 //! `bytehound upload`: streams captures to a running server.
 
 use crate::arguments::UploadArguments;
+use crate::client::{Client, accepted, json};
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use ureq::{Agent, SendBody};
+use ureq::SendBody;
 
 /// Sends each capture, in order; prints the id of each.
 pub(crate) fn upload(arguments: &UploadArguments) -> Result<u8> {
-    let server = Server::new(&arguments.server);
+    let server = Server(Client::new(&arguments.server, &arguments.credentials));
     for path in &arguments.files {
         let answer = server
             .send(path, &arguments.labels)
@@ -28,22 +29,14 @@ pub(crate) fn upload(arguments: &UploadArguments) -> Result<u8> {
     Ok(0)
 }
 
-struct Server {
-    url: String,
-    agent: Agent,
-}
+struct Server(Client);
 
 impl Server {
-    fn new(url: &str) -> Self {
-        let agent = Agent::config_builder().http_status_as_error(false).build().into();
-        Self { url: url.trim_end_matches('/').to_owned(), agent }
-    }
-
     fn send(&self, path: &Path, labels: &[(String, String)]) -> Result<Value> {
         let file = File::open(path)?;
         let size = file.metadata()?.len();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let mut request = self.agent.post(format!("{}/v1/profiles", self.url)).query("name", &name);
+        let mut request = self.0.post("/v1/profiles").query("name", &name);
         for (key, value) in labels {
             request = request.query("label", format!("{key}={value}"));
         }
@@ -52,18 +45,11 @@ impl Server {
         let request = request.header("content-length", size.to_string());
         let answer = request.send(SendBody::from_reader(&mut body));
         bar.finish_and_clear();
-        let mut answer =
-            answer.with_context(|| format!("cannot reach `{}`; is `bytehound server` running?", self.url))?;
-        let status = answer.status();
-        let answer: Value = answer.body_mut().read_json().context("the server's answer is not JSON")?;
-        match status.is_success() {
-            true => Ok(answer),
-            false => bail!("{}", reason(&answer)),
-        }
+        json(accepted(self.0.reached(answer)?)?)
     }
 
     fn wait_until_ready(&self, id: &str) -> Result<()> {
-        let events = self.agent.get(format!("{}/v1/profiles/{id}/events", self.url)).call()?;
+        let events = accepted(self.0.reached(self.0.get(&format!("/v1/profiles/{id}/events")).call())?)?;
         let mut event = String::new();
         for line in BufReader::new(events.into_body().into_reader()).lines() {
             let line = line?;
@@ -82,11 +68,6 @@ impl Server {
         }
         bail!("the server went away before profile `{id}` was ready")
     }
-}
-
-fn reason(problem: &Value) -> String {
-    let text = problem["detail"].as_str().or_else(|| problem["title"].as_str());
-    text.unwrap_or("the server refused it without saying why").to_owned()
 }
 
 fn bar(name: &str, size: u64) -> ProgressBar {

@@ -7,6 +7,23 @@ use dashmap::DashMap;
 
 use crate::selection::Digest;
 
+/// Of the caches of all profiles. Relaxed throughout: they are told apart, never combined.
+static HITS: AtomicU64 = AtomicU64::new(0);
+static MISSES: AtomicU64 = AtomicU64::new(0);
+
+/// How often what was asked for was at hand, and how often it had to be made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "told above")]
+pub struct Hits {
+    pub hits: u64,
+    pub misses: u64,
+}
+
+/// How often this process found an answer that a profile had kept.
+pub fn answers_at_hand() -> Hits {
+    Hits { hits: HITS.load(Ordering::Relaxed), misses: MISSES.load(Ordering::Relaxed) }
+}
+
 /// Answers by what was asked; the ones not used for longest go first.
 pub(crate) struct Cache<T: ?Sized> {
     entries: DashMap<Digest, Entry<T>>,
@@ -27,7 +44,11 @@ impl<T: ?Sized> Cache<T> {
     }
 
     pub(crate) fn get(&self, asked: &Digest) -> Option<Arc<T>> {
-        let mut entry = self.entries.get_mut(asked)?;
+        let Some(mut entry) = self.entries.get_mut(asked) else {
+            MISSES.fetch_add(1, Ordering::Relaxed);
+            return None;
+        };
+        HITS.fetch_add(1, Ordering::Relaxed);
         entry.used = self.now();
         Some(Arc::clone(&entry.answer))
     }

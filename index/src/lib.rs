@@ -39,6 +39,7 @@ pub mod summary_tables;
 
 pub use alive::Alive;
 pub use allocation::{Allocation, Chain};
+pub use cache::{Hits, answers_at_hand};
 pub use cancel::Cancel;
 pub use compare::{
     CompareOptions, Comparison, ComparisonRow, Metric, Metrics, Representative, Run, Side, StackLevel,

@@ -34,6 +34,19 @@ impl Layout {
         self.root.join("LOCK")
     }
 
+    pub(crate) fn tokens(&self) -> PathBuf {
+        self.root.join("tokens.json")
+    }
+
+    /// Held while the tokens are changed.
+    pub(crate) fn tokens_lock(&self) -> PathBuf {
+        self.root.join("tokens.lock")
+    }
+
+    pub(crate) fn tokens_staging(&self) -> PathBuf {
+        self.root.join("tokens.json.new")
+    }
+
     pub(crate) fn catalog(&self) -> PathBuf {
         self.root.join("catalog")
     }

@@ -6,6 +6,7 @@
 //!
 //! ```text
 //! LOCK                               held by the one process that has the directory open; holds the layout's version
+//! tokens.json  tokens.lock           who is let in: hashes, scopes; changed without LOCK, under a lock of its own
 //! catalog/                           sled: one record a profile (state, published build)
 //! catalog.damaged/                   the last one that had to be written anew, for who wants to look at it
 //! incoming/                          captures while they arrive; emptied at start
@@ -40,12 +41,15 @@ mod layout;
 mod mapped;
 mod packed_vec;
 mod profile_id;
+mod scope;
 mod scratch;
 mod segment;
 mod store;
 mod summary;
 mod symcaches;
 mod temporary;
+mod tokens;
+mod usage;
 
 pub use build_key::{BuildKey, Generation};
 pub use captures::{Captures, FIRST_BYTES_MAX, IncomingCapture, NewProfile, Received};
@@ -54,6 +58,7 @@ pub use error::StoreError;
 pub use mapped::MappedVec;
 pub use packed_vec::{PackedList, PackedVec};
 pub use profile_id::ProfileId;
+pub use scope::Scope;
 pub use scratch::Scratch;
 pub use segment::{
     BLOCK_LEN, BlockColumn, Column, FinishedSegment, Number, PackedBlock, SectionWriter, Segment,
@@ -62,6 +67,8 @@ pub use segment::{
 pub use store::Store;
 pub use summary::{MAX_KEY, MAX_VALUE, SummaryIndex, SummaryReader, SummaryWriter, Visit};
 pub use symcaches::{SymcacheBytes, Symcaches};
+pub use tokens::{Token, Tokens};
+pub use usage::Usage;
 
 /// What this crate's functions return.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;

@@ -18,7 +18,8 @@ const PREFIX: &str = "p_";
 /// 160 bits: no two captures share them by accident, and the base32 text has no padding.
 const HASH_LEN: usize = 20;
 
-static BASE32: LazyLock<Encoding> = LazyLock::new(|| {
+/// Lower-case, without padding.
+pub(crate) static BASE32: LazyLock<Encoding> = LazyLock::new(|| {
     let mut specification = Specification::new();
     specification.symbols.push_str("abcdefghijklmnopqrstuvwxyz234567");
     specification.encoding().expect("32 distinct symbols are a base32 alphabet")

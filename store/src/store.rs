@@ -16,7 +16,7 @@ use crate::segment::LocalSegments;
 use crate::summary::LocalSummaries;
 use crate::{
     BuildKey, Captures, Catalog, ProfileId, Result, Scratch, SegmentStore, StoreError, SummaryIndex,
-    Symcaches, durable, temporary,
+    Symcaches, Tokens, Usage, durable, temporary,
 };
 
 /// The version of the directory's layout, as `LOCK` holds it.
@@ -36,6 +36,7 @@ struct Parts {
     segments: LocalSegments,
     summaries: LocalSummaries,
     symcaches: Symcaches,
+    tokens: Tokens,
     layout: Layout,
     /// Numbers the scratch directories.
     scratches: AtomicU64,
@@ -80,6 +81,7 @@ impl Store {
             segments: LocalSegments::new(layout.clone()),
             summaries: LocalSummaries::new(layout.clone()),
             symcaches: Symcaches::new(layout.clone()),
+            tokens: Tokens::new(layout.clone()),
             layout,
             scratches: AtomicU64::new(0),
             _lock: lock,
@@ -123,6 +125,17 @@ impl Store {
     #[must_use]
     pub fn symcaches(&self) -> &Symcaches {
         &self.parts.symcaches
+    }
+
+    /// Who is let in.
+    #[must_use]
+    pub fn tokens(&self) -> &Tokens {
+        &self.parts.tokens
+    }
+
+    /// What the directory takes on the disk.
+    pub fn usage(&self) -> Result<Usage> {
+        Usage::of(&self.parts.layout)
     }
 
     /// A fresh directory for a build's working files, removed when it is dropped.

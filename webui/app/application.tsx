@@ -1,7 +1,9 @@
 // The frame around every screen: masthead, navigation, and where the focus goes when the screen changes.
 
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { onTokenWanted } from "./api/token";
 import { useRoute } from "./navigation";
+import { TokenPrompt } from "./parts/token-prompt";
 import { formatRoute, type Route } from "./route";
 import { ComparisonScreen } from "./screens/comparison";
 import { ConsoleScreen } from "./screens/console";
@@ -10,6 +12,8 @@ import { ProfilesScreen } from "./screens/profiles";
 
 export function Application() {
   const route = useRoute();
+  const [isTokenWanted, setTokenWanted] = useState(false);
+  useEffect(() => onTokenWanted(() => setTokenWanted(true)), []);
   useFocusOnHeading(place(route));
   return (
     <>
@@ -37,7 +41,7 @@ export function Application() {
         </nav>
       </header>
       <main id="content">
-        <Screen route={route} />
+        {isTokenWanted ? <TokenPrompt onToken={() => setTokenWanted(false)} /> : <Screen route={route} />}
       </main>
     </>
   );

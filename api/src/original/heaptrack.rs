@@ -14,6 +14,7 @@
 //! | `+ a`, `- a` | an allocation, and its end |
 
 use super::filter::Filter;
+use super::one_line::one_line;
 use super::page::unread;
 use super::{Answer, BYTES, streamed};
 use crate::parameters::Parameters;
@@ -160,9 +161,4 @@ fn number<K: Hash + Eq>(numbers: &mut HashMap<K, usize>, key: K, first: usize) -
         Entry::Occupied(known) => (*known.get(), false),
         Entry::Vacant(place) => (*place.insert(next), true),
     }
-}
-
-/// A line end would begin another record.
-fn one_line(text: &str) -> String {
-    text.replace(['\n', '\r'], " ")
 }

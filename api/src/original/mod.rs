@@ -17,6 +17,7 @@ mod list;
 mod mallopts;
 mod map_json;
 mod maps;
+mod one_line;
 mod page;
 mod regions;
 mod replay;

@@ -1,5 +1,6 @@
 //! Tables of text: columns one space apart, each as wide as its widest cell.
 
+use super::one_line::one_line;
 use std::io::{self, Write};
 
 /// Rows of cells; the first has the names of the columns.
@@ -13,7 +14,7 @@ impl<const COLUMNS: usize> Table<COLUMNS> {
     }
 
     pub(super) fn push(&mut self, row: [String; COLUMNS]) {
-        self.rows.push(row);
+        self.rows.push(row.map(|cell| one_line(&cell)));
     }
 
     /// The last column is not filled up; an empty line ends the table.

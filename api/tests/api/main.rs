@@ -2,11 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod access;
 mod answers;
+mod escaping;
 mod filters;
 mod golden;
 mod hostile;
+mod operations;
 mod original;
+mod original_routes;
 mod problems;
 mod profiles;
 mod questions;

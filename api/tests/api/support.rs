@@ -3,7 +3,7 @@
 use actix_web::rt::System;
 use bytehound_actors::{Options, Service};
 use bytehound_api::{ApiOptions, server};
-use bytehound_store::Store;
+use bytehound_store::{Scope, Store, Tokens};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -15,6 +15,7 @@ use ureq::http::{HeaderMap, Response};
 /// A running server on an empty data directory; both end when this is dropped.
 pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
+    tokens: Tokens,
     agent: Agent,
     handle: actix_web::dev::ServerHandle,
     thread: Option<JoinHandle<()>>,
@@ -58,14 +59,15 @@ impl TestServer {
         let thread = std::thread::spawn(move || {
             System::new().block_on(async move {
                 let service = Service::start(Store::temporary().unwrap(), Options::default());
+                let tokens = service.tokens().clone();
                 let (server, address) = server(service, options).unwrap();
-                started.send((address, server.handle())).unwrap();
+                started.send((address, tokens, server.handle())).unwrap();
                 server.await.unwrap();
             });
         });
-        let (address, handle) = start.recv().unwrap();
+        let (address, tokens, handle) = start.recv().unwrap();
         let agent = Agent::config_builder().http_status_as_error(false).build().into();
-        Self { address, agent, handle, thread: Some(thread) }
+        Self { address, tokens, agent, handle, thread: Some(thread) }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -80,6 +82,16 @@ impl TestServer {
         let request = self.agent.get(self.url(path));
         let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
         answer(request.call().unwrap())
+    }
+
+    /// A new token that allows this: its id, and the header that shows it.
+    pub(crate) fn token(&self, scopes: &[Scope]) -> (String, String) {
+        let (secret, token) = self.tokens.create("a test", scopes.iter().copied().collect()).unwrap();
+        (token.id, format!("Bearer {secret}"))
+    }
+
+    pub(crate) fn revoke(&self, id: &str) {
+        self.tokens.revoke(id).unwrap();
     }
 
     pub(crate) fn patch_json(&self, path: &str, body: &Value) -> Answer {

@@ -1,5 +1,7 @@
 // Fetching JSON, with the service's problems (RFC 9457) turned into one kind of error.
 
+import { authorization, noteStatus } from "./token";
+
 /** What the service, or the way to it, answered instead of data. */
 export class Problem extends Error {
   constructor(
@@ -14,7 +16,7 @@ export class Problem extends Error {
 }
 
 export async function requestJson<T>(path: string, init: RequestInit = {}): Promise<T> {
-  const response = await reach(path, init);
+  const response = await reach(path, { ...init, headers: { accept: "application/json", ...init.headers } });
   const text = await response.text();
   if (!response.ok) throw problemFrom(response.status, text);
   return (text === "" ? undefined : parse(text)) as T;
@@ -43,9 +45,12 @@ export function isAbort(error: unknown): boolean {
   return error instanceof DOMException && error.name === "AbortError";
 }
 
-async function reach(path: string, init: RequestInit): Promise<Response> {
+/** Any answer, whatever its status; the token is shown. */
+export async function reach(path: string, init: RequestInit): Promise<Response> {
   try {
-    return await fetch(path, { ...init, headers: { accept: "application/json", ...init.headers } });
+    const response = await fetch(path, { ...init, headers: { ...authorization(), ...init.headers } });
+    noteStatus(response.status);
+    return response;
   } catch (error) {
     if (isAbort(error)) throw error;
     throw new Problem(

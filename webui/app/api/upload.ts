@@ -1,6 +1,7 @@
 // Sending one capture, with progress: `fetch` can't report how much of a body has left.
 
 import { Problem, problemFrom } from "./request";
+import { authorization, noteStatus } from "./token";
 import type { Uploaded } from "./types";
 
 export interface UploadRequest {
@@ -15,8 +16,10 @@ export function uploadProfile({ file, labels, onProgress, signal }: UploadReques
     const request = new XMLHttpRequest();
     request.open("POST", `v1/profiles?${uploadQuery(file.name, labels)}`);
     request.setRequestHeader("content-type", "application/octet-stream");
+    for (const [name, value] of Object.entries(authorization())) request.setRequestHeader(name, value);
     request.upload.onprogress = (event) => onProgress(event.loaded, event.total);
     request.onload = () => {
+      noteStatus(request.status);
       if (request.status >= 200 && request.status < 300) resolve(JSON.parse(request.responseText) as Uploaded);
       else reject(problemFrom(request.status, request.responseText));
     };

@@ -2,6 +2,7 @@
 
 import type { ScriptOutput, ScriptResult } from "../api/types";
 import { duration } from "../quantity";
+import { usePicture } from "./picture";
 
 export function ScriptResultView({ result }: { result: ScriptResult }) {
   return (
@@ -19,15 +20,23 @@ function Output({ output }: { output: ScriptOutput }) {
   const address = safeAddress(output.url);
   if (address === null)
     return <p class="failure">{`The address of ${output.path} leads elsewhere and was not followed.`}</p>;
+  return <Graph address={address} output={output} />;
+}
+
+type Drawn = Extract<ScriptOutput, { kind: "image" }>;
+
+function Graph({ address, output }: { address: string; output: Drawn }) {
+  const picture = usePicture(address);
+  if (picture === null) return <p class="waiting">{`Fetching ${output.path || output.basename}`}</p>;
   return (
     <figure class="graph">
       <figcaption>
         <bdi>{output.path || output.basename}</bdi>
-        <a href={address} target="_blank" rel="noopener noreferrer">
+        <a href={picture} target="_blank" rel="noopener noreferrer">
           Open alone
         </a>
       </figcaption>
-      <img src={address} alt={`Graph ${output.basename}, drawn by the script`} />
+      <img src={picture} alt={`Graph ${output.basename}, drawn by the script`} />
     </figure>
   );
 }

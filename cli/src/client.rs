@@ -1,0 +1,74 @@
+//! Talking to a running server: how we are let in, and what it says if it refuses.
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use serde_json::Value;
+use ureq::http::Response;
+use ureq::typestate::{WithBody, WithoutBody};
+use ureq::{Agent, Body, RequestBuilder};
+
+/// Where a server listens unless told otherwise.
+pub(crate) const DEFAULT_SERVER: &str = "http://127.0.0.1:8080";
+
+/// What lets a command in.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Credentials {
+    /// The token for the server, if it asks for one
+    #[arg(long, value_name = "TOKEN", env = "BYTEHOUND_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+}
+
+/// One server.
+pub(crate) struct Client {
+    url: String,
+    authorization: Option<String>,
+    agent: Agent,
+}
+
+impl Client {
+    pub(crate) fn new(url: &str, credentials: &Credentials) -> Self {
+        let agent = Agent::config_builder().http_status_as_error(false).build().into();
+        let authorization = credentials.token.as_ref().map(|token| format!("Bearer {token}"));
+        Self { url: url.trim_end_matches('/').to_owned(), authorization, agent }
+    }
+
+    /// A GET of a path, which begins with a slash.
+    pub(crate) fn get(&self, path: &str) -> RequestBuilder<WithoutBody> {
+        self.authorized(self.agent.get(format!("{}{path}", self.url)))
+    }
+
+    /// A POST to a path.
+    pub(crate) fn post(&self, path: &str) -> RequestBuilder<WithBody> {
+        self.authorized(self.agent.post(format!("{}{path}", self.url)))
+    }
+
+    /// What the server answered, if it could be reached.
+    pub(crate) fn reached(&self, answer: Result<Response<Body>, ureq::Error>) -> Result<Response<Body>> {
+        answer.with_context(|| format!("cannot reach `{}`; is `bytehound server` running?", self.url))
+    }
+
+    fn authorized<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
+        match &self.authorization {
+            Some(authorization) => request.header("authorization", authorization),
+            None => request,
+        }
+    }
+}
+
+/// The answer, if the server did what it was asked; else its reason.
+pub(crate) fn accepted(answer: Response<Body>) -> Result<Response<Body>> {
+    match answer.status().is_success() {
+        true => Ok(answer),
+        false => bail!("{}", reason(&json(answer)?)),
+    }
+}
+
+/// The answer as JSON.
+pub(crate) fn json(mut answer: Response<Body>) -> Result<Value> {
+    answer.body_mut().read_json().context("the server's answer is not JSON")
+}
+
+fn reason(problem: &Value) -> String {
+    let text = problem["detail"].as_str().or_else(|| problem["title"].as_str());
+    text.unwrap_or("the server refused it without saying why").to_owned()
+}
