@@ -212,3 +212,37 @@ async fn a_deleted_profile_is_gone() {
     assert!(matches!(count(&service, &id).await, Err(ServiceError::NotFound(_))));
     assert!(matches!(service.delete(&id).await, Err(ServiceError::NotFound(_))));
 }
+
+#[actix_rt::test]
+async fn an_end_in_good_order_keeps_what_was_acknowledged_and_begins_nothing() {
+    let store = Store::temporary().unwrap();
+    let service = Service::start(store.clone(), Options::default());
+    let under_way = service.upload().await.unwrap();
+    let draining = actix_rt::spawn({
+        let service = service.clone();
+        async move { service.drain(Duration::from_secs(60)).await }
+    });
+    while !service.is_draining() {
+        tokio::task::yield_now().await;
+    }
+    assert!(matches!(service.upload().await.err(), Some(ServiceError::Stopped)));
+    under_way.write(Bytes::from(std::fs::read(golden("threads.raw.dat")).unwrap())).await.unwrap();
+    let id = under_way.commit(named("under way")).await.unwrap().record.id;
+    draining.await.unwrap();
+    assert_eq!(service.profile(&id).unwrap().record.state, ProfileState::Stored);
+    let next = Service::start(store, Options::default());
+    assert!(matches!(wait(&next, &id).await, ProfileState::Ready { .. }));
+}
+
+#[actix_rt::test]
+async fn an_index_that_is_not_done_in_time_is_begun_again_by_the_next_start() {
+    let store = Store::temporary().unwrap();
+    let service = Service::start(store.clone(), Options::default());
+    let capture = std::fs::read(golden("simulation.decoded.dat")).unwrap();
+    let id = upload(&service, capture).await.unwrap().record.id;
+    service.drain(Duration::ZERO).await;
+    // It may have been done by then; it is never failed, nor half there.
+    assert!(!matches!(service.profile(&id).unwrap().record.state, ProfileState::Failed { .. }));
+    let next = Service::start(store, Options::default());
+    assert!(matches!(wait(&next, &id).await, ProfileState::Ready { .. }));
+}

@@ -81,3 +81,46 @@ impl ServerArguments {
         Duration::from_secs(self.shutdown_seconds)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::arguments::Arguments;
+    use clap::CommandFactory;
+
+    /// Name, variable and default of every setting, as its documentation has them.
+    fn documented() -> Vec<[String; 3]> {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/server.md");
+        let page = std::fs::read_to_string(page).unwrap();
+        let rows = page.lines().filter(|line| line.starts_with("| `--"));
+        let cell =
+            |text: &str| text.trim().trim_matches('`').split(' ').next().unwrap_or_default().to_owned();
+        rows.map(|row| {
+            let cells: Vec<&str> = row.split('|').collect();
+            [cell(cells[1]), cell(cells[2]), cell(cells[3]).replace('`', "")]
+        })
+        .collect()
+    }
+
+    #[test]
+    fn the_settings_are_those_that_the_documentation_has() {
+        let command = Arguments::command();
+        let server = command.find_subcommand("server").unwrap();
+        let settings = server.get_arguments().filter(|argument| argument.get_long().is_some());
+        let settings = settings.map(|argument| {
+            let default = argument.get_default_values().first();
+            let default = default.map(|value| value.to_string_lossy().into_owned());
+            let variable = argument.get_env().expect("every setting has a variable");
+            let name = format!("--{}", argument.get_long().unwrap());
+            (name, variable.to_string_lossy().into_owned(), default)
+        });
+        let (settings, documented): (Vec<_>, _) = (settings.collect(), documented());
+        assert_eq!(settings.len(), documented.len());
+        for (name, variable, default) in settings {
+            let row = documented.iter().find(|row| row[0] == name).unwrap_or_else(|| panic!("`{name}`"));
+            assert_eq!(row[1], variable, "{name}");
+            if let Some(default) = default {
+                assert_eq!(row[2], default, "{name}");
+            }
+        }
+    }
+}
