@@ -1,10 +1,9 @@
 //! Names come from programs that nobody vouches for: wherever they are shown, they are text.
 
-use crate::support::TestServer;
-use bytehound_format::{AllocBody, AllocationId, DataId, Event, HeaderBody, Timestamp, U32List, Writer};
+use crate::support::{START, TestServer, header};
+use bytehound_format::{AllocBody, AllocationId, Event, Timestamp, U32List, Writer};
 use std::borrow::Cow;
 
-const START: u64 = 1000;
 const NONE: u32 = u32::MAX;
 
 /// What a name would have to be to leave a text of HTML, an attribute of it, a `CDATA`, a line, a JSON string, or what a
@@ -24,21 +23,7 @@ const HOSTILE: [&str; 8] = [
 fn capture() -> Vec<u8> {
     let mut writer = Writer::new(Vec::new());
     let executable = format!("/tmp/{}", HOSTILE[0]);
-    writer
-        .write(&Event::Header(HeaderBody {
-            id: DataId { a: 1, b: 2 },
-            initial_timestamp: Timestamp(START),
-            timestamp: Timestamp(START),
-            wall_clock_secs: 1_000_000,
-            wall_clock_nsecs: START * 1000,
-            pid: 42,
-            cmdline: Cow::Owned(format!("{executable}\0{}\0", HOSTILE[1]).into_bytes()),
-            executable: Cow::Borrowed(executable.as_bytes()),
-            arch: Cow::Borrowed("x86_64"),
-            flags: 1,
-            pointer_size: 8,
-        }))
-        .unwrap();
+    writer.write(&header(&executable, &[HOSTILE[1]])).unwrap();
     for (id, text) in (0..).zip(HOSTILE) {
         writer.write(&Event::String { id, string: Cow::Borrowed(text) }).unwrap();
     }

@@ -3,8 +3,10 @@
 use actix_web::rt::System;
 use bytehound_actors::{Options, Service};
 use bytehound_api::{ApiOptions, server};
+use bytehound_format::{DataId, Event, HeaderBody, Timestamp};
 use bytehound_store::{Scope, Store, Tokens};
 use serde_json::Value;
+use std::borrow::Cow;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::mpsc;
@@ -166,6 +168,27 @@ impl Drop for TestServer {
             drop(thread.join());
         }
     }
+}
+
+/// Monotonic time at which written captures begin, in µs; the wall clock is a million seconds ahead.
+pub(crate) const START: u64 = 1000;
+
+/// What a written capture begins with.
+pub(crate) fn header(executable: &str, arguments: &[&str]) -> Event<'static> {
+    let cmdline = [&[executable], arguments].concat().join("\0") + "\0";
+    Event::Header(HeaderBody {
+        id: DataId { a: 1, b: 2 },
+        initial_timestamp: Timestamp(START),
+        timestamp: Timestamp(START),
+        wall_clock_secs: 1_000_000,
+        wall_clock_nsecs: START * 1000,
+        pid: 42,
+        cmdline: Cow::Owned(cmdline.into_bytes()),
+        executable: Cow::Owned(executable.as_bytes().to_vec()),
+        arch: Cow::Borrowed("x86_64"),
+        flags: 1,
+        pointer_size: 8,
+    })
 }
 
 /// A golden file; it may be kept compressed.

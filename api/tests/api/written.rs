@@ -1,14 +1,10 @@
 //! Answers about captures that are written here: calls of `mallopt`, initialisers of C++ statics, and what a replay does.
 
-use crate::support::TestServer;
-use bytehound_format::{
-    Addresses, AllocBody, AllocationId, DataId, Event, HeaderBody, Timestamp, U32List, Writer,
-};
+use crate::support::{START, TestServer, header};
+use bytehound_format::{Addresses, AllocBody, AllocationId, Event, Timestamp, U32List, Writer};
 use serde_json::json;
 use std::borrow::Cow;
 
-/// Monotonic time at which the capture begins, in µs; the wall clock is a million seconds ahead.
-const START: u64 = 1000;
 const NONE: u32 = u32::MAX;
 /// Of `main`, of an initialiser of a constant, and of one of another static.
 const STRINGS: [&str; 6] = [
@@ -22,7 +18,7 @@ const STRINGS: [&str; 6] = [
 
 fn capture(events: &[Event<'_>]) -> Vec<u8> {
     let mut writer = Writer::new(Vec::new());
-    writer.write(&header()).unwrap();
+    writer.write(&header("/bin/program", &[])).unwrap();
     for (id, text) in (0..).zip(STRINGS) {
         writer.write(&Event::String { id, string: Cow::Borrowed(text) }).unwrap();
     }
@@ -46,22 +42,6 @@ fn capture(events: &[Event<'_>]) -> Vec<u8> {
     }
     events.iter().for_each(|event| writer.write(event).unwrap());
     writer.finish().unwrap()
-}
-
-fn header() -> Event<'static> {
-    Event::Header(HeaderBody {
-        id: DataId { a: 1, b: 2 },
-        initial_timestamp: Timestamp(START),
-        timestamp: Timestamp(START),
-        wall_clock_secs: 1_000_000,
-        wall_clock_nsecs: START * 1000,
-        pid: 42,
-        cmdline: Cow::Borrowed(b"/bin/program\0"),
-        executable: Cow::Borrowed(b"/bin/program"),
-        arch: Cow::Borrowed("x86_64"),
-        flags: 1,
-        pointer_size: 8,
-    })
 }
 
 fn id(allocation: u64) -> AllocationId {
