@@ -6,10 +6,12 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { chromium } from "playwright-core";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
 export const release = join(root, "target/release");
 export const scripts = join(root, "tests/data/scripts");
+export const golden = join(root, "tests/data/golden");
 
 /** Captures `seconds` of the simulation; returns the capture's path and what the program said it did. */
 export function captureSimulation(folder, name, seconds, ...extra) {
@@ -23,10 +25,19 @@ export function captureSimulation(folder, name, seconds, ...extra) {
   return { capture, said: stdout };
 }
 
-/** Starts a server; `stop()` ends it. */
-export async function startServer() {
+/** A browser without a window. */
+export function launchBrowser() {
+  return chromium.launch({
+    executablePath: "/usr/bin/chromium",
+    args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"],
+  });
+}
+
+/** Starts a server with these arguments; `token(scopes)` makes a token that it takes, `stop()` ends it. */
+export async function startServer(...extra) {
   const folder = mkdtempSync(join(tmpdir(), "bytehound-browser-"));
-  const child = spawn(join(release, "bytehound"), ["server", "--port", "0", "--data-dir", join(folder, "data")], {
+  const data = ["--data-dir", join(folder, "data")];
+  const child = spawn(join(release, "bytehound"), ["server", "--port", "0", ...data, ...extra], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const url = await new Promise((resolve, reject) => {
@@ -36,6 +47,10 @@ export async function startServer() {
     });
     child.on("exit", (code) => reject(new Error(`the server ended with ${code}`)));
   });
+  const token = (scopes) =>
+    spawnSync(join(release, "bytehound"), ["token", "create", "--scope", scopes, ...data], {
+      encoding: "utf8",
+    }).stdout.trim();
   const stop = () =>
     new Promise((resolve) => {
       child.once("exit", () => {
@@ -44,5 +59,5 @@ export async function startServer() {
       });
       child.kill("SIGTERM");
     });
-  return { url, folder, stop };
+  return { url, folder, token, stop };
 }

@@ -4,8 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { chromium } from "playwright-core";
-import { captureSimulation, scripts, startServer } from "./service.mjs";
+import { captureSimulation, launchBrowser, scripts, startServer } from "./service.mjs";
 
 let server, browser, page, base, leaky;
 
@@ -13,10 +12,7 @@ before(async () => {
   server = await startServer();
   base = captureSimulation(server.folder, "base", 1);
   leaky = captureSimulation(server.folder, "leaky", 1, "--extra-leak");
-  browser = await chromium.launch({
-    executablePath: "/usr/bin/chromium",
-    args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"],
-  });
+  browser = await launchBrowser();
   page = await browser.newPage();
   page.on("pageerror", (error) => assert.fail(`the page threw ${error}`));
 });
