@@ -14,6 +14,19 @@ pub enum ServiceError {
     /// The profile is still being taken in.
     #[error("profile `{0}` is not ready yet; follow `/v1/profiles/{0}/events` and ask again")]
     NotReady(String),
+    /// The index of the profile was found damaged.
+    #[error(
+        "the index of profile `{0}` is damaged and is being built again; follow `/v1/profiles/{0}/events` and ask again"
+    )]
+    Damaged(String),
+    /// What is kept has reached its limit, and nothing may be removed for more.
+    #[error(
+        "the limit of {max_bytes} bytes is reached, and what is left has labels; delete profiles, or raise `--max-bytes`"
+    )]
+    QuotaReached {
+        /// The limit.
+        max_bytes: u64,
+    },
     /// The profile could not be taken in.
     #[error("profile `{id}` could not be indexed: {reason}")]
     Failed {

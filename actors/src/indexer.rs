@@ -28,7 +28,7 @@ pub(crate) struct Indexer {
 
 impl Indexer {
     pub(crate) fn new(permits: usize) -> Self {
-        Self { stage: Stage::new(permits) }
+        Self { stage: Stage::in_background(permits) }
     }
 }
 

@@ -1,23 +1,29 @@
-//! The janitor: takes up after a restart what was left unfinished or was indexed by another version, deletes what is not
-//! wanted any more, sweeps.
+//! The janitor: takes up what nobody works on, and what was indexed by another version; gives up what was found damaged;
+//! deletes what is not wanted any more, or is too much; sweeps.
 //!
-//! Upstream: the clock and the API. Downstream: the loader, the store.
+//! Upstream: the clock, the API, questions that met damage. Downstream: the loader, the store.
 
-use crate::board::{Board, manifest};
+use crate::board::{Board, ProfileStatus, manifest};
 use crate::error::ServiceError;
 use crate::loader::{Ingest, Loader};
 use crate::observe::Observe;
 use crate::open_profiles::OpenProfiles;
 use crate::stage::{Failure, Stage};
 use actix::prelude::*;
-use bytehound_store::{ProfileId, ProfileRecord, ProfileState, Store};
-use std::sync::Arc;
+use bytehound_store::{BuildKey, Lease, ProfileId, ProfileState, Store, StoreError};
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// How often it sweeps.
-const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
+/// How often it tidies up. A superseded build stays for one to two of these, for the questions that have it open.
+const INTERVAL: Duration = Duration::from_secs(30);
 /// Deletions at a time.
 const PERMITS: usize = 1;
+
+/// Takes up what is to be done.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Tidy;
 
 /// Deletes a profile: its record, its index, and its capture if that was uploaded.
 #[derive(Message)]
@@ -26,10 +32,26 @@ pub(crate) struct Delete(pub(crate) ProfileId);
 
 pub(crate) struct Janitor {
     stage: Stage,
+    rounds: Arc<Rounds>,
+    loader: Addr<Loader>,
+}
+
+/// What the janitor knows, on its rounds through the data directory.
+struct Rounds {
     store: Store,
     board: Arc<Board>,
     profiles: Arc<OpenProfiles>,
-    loader: Addr<Loader>,
+    max_bytes: Option<u64>,
+    memory: Mutex<Memory>,
+}
+
+/// What it remembers from one round to the next.
+#[derive(Default)]
+struct Memory {
+    /// Indexes of another version that were to be built anew: once is enough, if that does not work out.
+    renewed: HashSet<BuildKey>,
+    /// Builds that were superseded a round ago.
+    superseded: HashSet<BuildKey>,
 }
 
 impl Janitor {
@@ -38,22 +60,25 @@ impl Janitor {
         board: Arc<Board>,
         profiles: Arc<OpenProfiles>,
         loader: Addr<Loader>,
+        max_bytes: Option<u64>,
     ) -> Self {
-        Self { stage: Stage::new(PERMITS), store, board, profiles, loader }
+        let rounds = Rounds { store, board, profiles, max_bytes, memory: Mutex::default() };
+        Self { stage: Stage::new(PERMITS), rounds: Arc::new(rounds), loader }
     }
 
-    /// What a stopped service had begun, or had not begun yet.
-    fn resume(&self, ctx: &mut Context<Self>) {
-        let store = self.store.clone();
-        let loader = self.loader.clone();
-        let resumed = async move {
-            for id in unfinished(store).await {
-                if loader.send(Ingest { id, attempt: 0 }).await.is_err() {
-                    return;
-                }
+    fn delete(&self, id: ProfileId) -> impl Future<Output = Result<(), ServiceError>> + use<> {
+        self.rounds.board.forget(&id);
+        self.rounds.profiles.close(&id);
+        let stage = self.stage.clone();
+        let store = self.rounds.store.clone();
+        async move {
+            let permit = stage.admit().await.ok_or(ServiceError::Stopped)?;
+            match stage.run(permit, move || store.delete_profile(&id)).await {
+                Ok(()) => Ok(()),
+                Err(Failure::Error(error)) => Err(error.into()),
+                Err(Failure::Panicked(_)) => Err(ServiceError::Panicked),
             }
-        };
-        ctx.spawn(resumed.into_actor(self));
+        }
     }
 }
 
@@ -61,29 +86,50 @@ impl Actor for Janitor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        self.resume(ctx);
-        ctx.run_interval(SWEEP_INTERVAL, |this, _| this.board.sweep());
+        ctx.notify(Tidy);
+        ctx.run_interval(INTERVAL, |this, ctx| {
+            this.rounds.board.sweep();
+            let rounds = Arc::clone(&this.rounds);
+            drop(tokio::task::spawn_blocking(move || rounds.drop_superseded()));
+            ctx.notify(Tidy);
+        });
     }
 }
 
 impl Supervised for Janitor {}
 
+impl Handler<Tidy> for Janitor {
+    type Result = ();
+
+    fn handle(&mut self, _: Tidy, ctx: &mut Self::Context) {
+        let rounds = Arc::clone(&self.rounds);
+        let looked = tokio::task::spawn_blocking(move || (rounds.jobs(), rounds.surplus()));
+        ctx.spawn(looked.into_actor(self).then(|looked, this, _| {
+            let (jobs, surplus) = looked.unwrap_or_default();
+            let deletions: Vec<_> = surplus.into_iter().map(|id| this.delete(id)).collect();
+            let loader = this.loader.clone();
+            let done = async move {
+                for id in jobs {
+                    if loader.send(Ingest { id, attempt: 0 }).await.is_err() {
+                        return;
+                    }
+                }
+                for deletion in deletions {
+                    if let Err(error) = deletion.await {
+                        tracing::error!(%error, "cannot delete what is too much");
+                    }
+                }
+            };
+            done.into_actor(this)
+        }));
+    }
+}
+
 impl Handler<Delete> for Janitor {
     type Result = ResponseFuture<Result<(), ServiceError>>;
 
     fn handle(&mut self, Delete(id): Delete, _: &mut Self::Context) -> Self::Result {
-        self.board.forget(&id);
-        self.profiles.close(&id);
-        let stage = self.stage.clone();
-        let store = self.store.clone();
-        Box::pin(async move {
-            let permit = stage.admit().await.ok_or(ServiceError::Stopped)?;
-            match stage.run(permit, move || store.delete_profile(&id)).await {
-                Ok(()) => Ok(()),
-                Err(Failure::Error(error)) => Err(error.into()),
-                Err(Failure::Panicked(_)) => Err(ServiceError::Panicked),
-            }
-        })
+        Box::pin(self.delete(id))
     }
 }
 
@@ -95,24 +141,59 @@ impl Handler<Observe> for Janitor {
     }
 }
 
-async fn unfinished(store: Store) -> Vec<ProfileId> {
-    let records = match tokio::task::spawn_blocking(move || store.catalog().list()).await {
-        Ok(Ok(records)) => records,
-        Ok(Err(error)) => {
-            tracing::error!(%error, "cannot read the catalogue for unfinished profiles");
-            return Vec::new();
+impl Rounds {
+    /// The profiles that are to be indexed: what came first goes first.
+    fn jobs(&self) -> Vec<ProfileId> {
+        for id in self.profiles.give_up_damaged() {
+            if let Ok(Some(record)) = self.store.catalog().get(&id) {
+                self.board.publish(ProfileStatus::new(record, None));
+            }
         }
-        Err(_) => return Vec::new(),
-    };
-    // The catalogue lists the newest first; what came first goes first.
-    records.into_iter().rev().filter(is_unfinished).map(|record| record.id).collect()
-}
+        self.find_jobs().unwrap_or_else(|error| {
+            tracing::error!(%error, "cannot read the catalogue for what is to be done");
+            Vec::new()
+        })
+    }
 
-/// Whether a profile has no index, or one that this version cannot read.
-fn is_unfinished(record: &ProfileRecord) -> bool {
-    match record.state {
-        ProfileState::Stored | ProfileState::Indexing => true,
-        ProfileState::Ready { .. } => manifest(record).is_some_and(|manifest| !manifest.is_current()),
-        ProfileState::Failed { .. } => false,
+    fn find_jobs(&self) -> Result<Vec<ProfileId>, StoreError> {
+        let mut jobs = self.store.catalog().open_jobs(Lease::now_ms())?;
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        for record in self.store.catalog().list()?.into_iter().rev() {
+            let is_older = || manifest(&record).is_some_and(|manifest| !manifest.is_current());
+            if let (ProfileState::Ready { .. }, Some(build)) = (&record.state, record.ready_build())
+                && is_older()
+                && memory.renewed.insert(build)
+            {
+                jobs.push(record.id);
+            }
+        }
+        Ok(jobs)
+    }
+
+    /// The profiles that have to go so that the others have room.
+    fn surplus(&self) -> Vec<ProfileId> {
+        let Some(max_bytes) = self.max_bytes else { return Vec::new() };
+        let surplus = self.store.surplus(max_bytes).unwrap_or_else(|error| {
+            tracing::error!(%error, "cannot see what the data directory takes");
+            Vec::new()
+        });
+        for id in &surplus {
+            tracing::info!(profile = %id, max_bytes, "deleted: it is the oldest without labels, and room is needed");
+        }
+        surplus
+    }
+
+    /// Deletes the builds that were superseded when this was called last.
+    fn drop_superseded(&self) {
+        let dropped = self.store.superseded().and_then(|superseded| {
+            let now: HashSet<_> = superseded.into_iter().map(|stored| stored.build).collect();
+            let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+            now.intersection(&memory.superseded).try_for_each(|build| self.store.delete_build(build))?;
+            memory.superseded = now;
+            Ok(())
+        });
+        if let Err(error) = dropped {
+            tracing::error!(%error, "cannot delete superseded builds");
+        }
     }
 }

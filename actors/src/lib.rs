@@ -4,14 +4,18 @@
 //! ```text
 //! upload ─► Receiver ─► (durable in the store) ─► Loader ─► Symbolizer ─► Indexer ─► ready
 //!                                                   ▲  a panic: once more │
-//!                           Janitor (what was left unfinished) ───────────┘
+//!      Janitor (what nobody works on, what was found damaged) ────────────┘
 //! question ─► Query ─► index, dsl
 //! ```
 //!
-//! Every stage admits as many jobs as it has permits and makes the one before it wait: what is in flight is bounded,
-//! what waits is on disk. Blocking work runs off the arbiters; a panic there fails its job, not the service.
+//! The queue of an ingest is the catalogue: whoever begins a job has it for the time of a lease, and what nobody has is
+//! taken up again. Captures share cores and memory in two lanes, so that a huge one does not hold up small ones; every
+//! stage admits as many jobs as it has permits and makes the one before it wait: what is in flight is bounded, what waits
+//! is on disk. Blocking work runs off the arbiters, that of an ingest on threads that give way to questions; a panic there
+//! fails its job, not the service.
 
 mod board;
+mod budget;
 mod error;
 mod indexer;
 mod janitor;
@@ -24,8 +28,10 @@ mod receiver;
 mod service;
 mod stage;
 mod symbolizer;
+mod upload;
 
 pub use board::ProfileStatus;
 pub use error::ServiceError;
 pub use observe::{Counts, Observations, StageCounters, Stored};
-pub use service::{Options, Service, Upload};
+pub use service::{Options, Service};
+pub use upload::Upload;

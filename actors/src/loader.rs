@@ -3,14 +3,15 @@
 //! Upstream: the service after an upload, the janitor after a restart. Downstream: the symbolizer.
 
 use crate::board::Board;
-use crate::job::Job;
+use crate::budget::Budget;
+use crate::job::{Job, LEASE};
 use crate::observe::Observe;
 use crate::stage::{Failure, Stage};
 use crate::symbolizer::{Symbolize, Symbolizer};
 use actix::prelude::*;
 use bytehound_index::IndexError;
 use bytehound_index::build::{self, Loaded};
-use bytehound_store::{ProfileId, Store};
+use bytehound_store::{BuildKey, Lease, ProfileId, Store, StoreError};
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -28,6 +29,7 @@ pub(crate) struct Ingest {
 
 pub(crate) struct Loader {
     stage: Stage,
+    budget: Budget,
     store: Store,
     board: Arc<Board>,
     symbolizer: Addr<Symbolizer>,
@@ -35,8 +37,9 @@ pub(crate) struct Loader {
 }
 
 impl Loader {
-    pub(crate) fn new(permits: usize, store: Store, board: Arc<Board>, symbolizer: Addr<Symbolizer>) -> Self {
-        Self { stage: Stage::new(permits), store, board, symbolizer, in_hand: HashSet::new() }
+    pub(crate) fn new(budget: Budget, store: Store, board: Arc<Board>, symbolizer: Addr<Symbolizer>) -> Self {
+        let stage = Stage::in_background(budget.jobs_max());
+        Self { stage, budget, store, board, symbolizer, in_hand: HashSet::new() }
     }
 }
 
@@ -54,14 +57,14 @@ impl Handler<Ingest> for Loader {
     type Result = ();
 
     fn handle(&mut self, ingest: Ingest, ctx: &mut Self::Context) {
-        // The janitor and an upload may both ask for the same profile.
-        if !self.in_hand.insert(ingest.id.clone()) {
+        // The janitor and an upload may both ask for the same profile; a job that panicked asks once more itself.
+        if !self.in_hand.insert(ingest.id.clone()) && ingest.attempt == 0 {
             return;
         }
         let id = ingest.id.clone();
         let symbolizer = self.symbolizer.clone();
         let work = load(
-            self.stage.clone(),
+            (self.stage.clone(), self.budget.clone()),
             self.store.clone(),
             Arc::clone(&self.board),
             ctx.address().recipient(),
@@ -89,25 +92,27 @@ impl Handler<Observe> for Loader {
 }
 
 async fn load(
-    stage: Stage,
+    (stage, budget): (Stage, Budget),
     store: Store,
     board: Arc<Board>,
     again: Recipient<Ingest>,
     ingest: Ingest,
 ) -> Option<Symbolize> {
+    let size_bytes = store.catalog().get(&ingest.id).ok()??.size_bytes;
+    let share = Arc::new(stage.wait(budget.share(size_bytes)).await?);
     let permit = stage.admit().await?;
     let in_hand = board.begin();
     if board.is_draining() {
         return None;
     }
-    let key = match store.catalog().begin_build(&ingest.id) {
-        Ok(generation) => bytehound_store::BuildKey { profile: ingest.id, generation },
+    let key = match take(&store, &ingest.id) {
+        Ok(key) => key?,
         Err(error) => {
-            tracing::error!(profile = %ingest.id, %error, "cannot begin to index");
+            tracing::error!(profile = %ingest.id, %error, "cannot begin to index: it is tried again later");
             return None;
         }
     };
-    let job = Job { key, attempt: ingest.attempt, store, board, again, in_hand };
+    let job = Job { key, attempt: ingest.attempt, store, board, again, share, in_hand };
     job.publish();
     let outcome = stage
         .run(permit, {
@@ -124,10 +129,14 @@ async fn load(
     }
 }
 
+/// The job of indexing a profile, unless another worker has it.
+fn take(store: &Store, id: &ProfileId) -> Result<Option<BuildKey>, StoreError> {
+    let generation = store.catalog().take_job(id, &Lease::lasting(LEASE))?;
+    Ok(generation.map(|generation| BuildKey { profile: id.clone(), generation }))
+}
+
 fn read(job: &Job) -> Result<Loaded, IndexError> {
-    let file = job.store.captures().open(job.id())?;
-    let size = file.metadata().map_or(0, |metadata| metadata.len());
-    build::load(file, size, &job.store, &job.observer())
+    build::load_stored(&job.store, job.id(), &job.observer())
 }
 
 /// Ends a job on a thread that may block, since it writes to the catalogue.

@@ -65,7 +65,7 @@ impl Stored {
         for record in store.catalog().list()? {
             match record.state {
                 ProfileState::Ready { .. } => stored.ready += 1,
-                ProfileState::Stored | ProfileState::Indexing => stored.unfinished += 1,
+                ProfileState::Stored | ProfileState::Indexing { .. } => stored.unfinished += 1,
                 ProfileState::Failed { .. } => stored.failed += 1,
             }
         }

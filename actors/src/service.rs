@@ -1,40 +1,49 @@
 //! The service as the API sees it: the actors behind one handle.
 
 use crate::board::{Board, ProfileStatus};
+use crate::budget::Budget;
 use crate::error::ServiceError;
 use crate::indexer::Indexer;
-use crate::janitor::{Delete, Janitor};
+use crate::janitor::{Delete, Janitor, Tidy};
 use crate::loader::{Ingest, Loader};
 use crate::observe::{Counters, Counts, Observations, Observe, StageCounters, Stored};
 use crate::open_profiles::OpenProfiles;
 use crate::query::{Ask, Query};
-use crate::receiver::{Chunk, Commit, Discard, Receiver};
+use crate::receiver::Receiver;
 use crate::symbolizer::Symbolizer;
+use crate::upload::{Room, Upload};
 use actix::dev::ToEnvelope;
 use actix::prelude::*;
 use bytehound_index::{Cancel, IndexError, Profile};
-use bytehound_store::{NewProfile, ProfileId, ProfileRecord, ProfileState, Received, Store, Tokens};
-use bytes::Bytes;
+use bytehound_store::{
+    Freed, NewProfile, ProfileId, ProfileRecord, ProfileState, Received, Stat, Store, Tokens, Verified,
+};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot, watch};
+use tokio::sync::{TryAcquireError, oneshot, watch};
 use tokio::time::{sleep, timeout};
 
 /// How much goes on at a time.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Captures being loaded at a time.
+    /// Captures being taken in at a time, large ones; and as many small ones beside them.
     pub loads: usize,
+    /// What all captures being taken in may hold in memory, by the experience with others.
+    pub ingest_bytes: u64,
     /// Questions being answered at a time.
     pub questions: usize,
     /// Uploads being received at a time; the next is turned away.
     pub uploads: usize,
+    /// Bytes of all uploads that are on their way to the disk.
+    pub intake_bytes: usize,
     /// Threads that write uploads to disk.
     pub intake_threads: usize,
+    /// What the data directory may take: beyond it the oldest profiles without labels are deleted.
+    pub max_bytes: Option<u64>,
     /// How long one question may take.
     pub deadline: Duration,
 }
@@ -44,9 +53,12 @@ impl Default for Options {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             loads: cores,
+            ingest_bytes: 2 << 30,
             questions: 2 * cores,
             uploads: 64,
+            intake_bytes: 16 << 20,
             intake_threads: 2,
+            max_bytes: None,
             deadline: Duration::from_secs(30),
         }
     }
@@ -73,7 +85,7 @@ struct Inner {
     profiles: Arc<OpenProfiles>,
     intake: Vec<ArbiterHandle>,
     next_intake: AtomicUsize,
-    uploads: Arc<Semaphore>,
+    room: Room,
     received: Arc<Counters>,
     /// The FILE given last: what `last` names.
     last: std::sync::Mutex<Option<ProfileId>>,
@@ -84,19 +96,17 @@ impl Service {
     pub fn start(store: Store, options: Options) -> Self {
         let board = Arc::new(Board::default());
         let profiles = Arc::new(OpenProfiles::new(store.clone()));
+        let budget = Budget::new(options.loads, options.ingest_bytes);
+        let jobs = budget.jobs_max();
         let ingest = Arbiter::new().handle();
-        let indexer = Supervisor::start_in_arbiter(&ingest, {
-            let permits = options.loads;
-            move |_| Indexer::new(permits)
-        });
+        let indexer = Supervisor::start_in_arbiter(&ingest, move |_| Indexer::new(jobs));
         let symbolizer = Supervisor::start_in_arbiter(&ingest, {
-            let (permits, indexer) = (options.loads, indexer.clone());
-            move |_| Symbolizer::new(permits, indexer)
+            let indexer = indexer.clone();
+            move |_| Symbolizer::new(jobs, indexer)
         });
         let loader = Supervisor::start_in_arbiter(&ingest, {
-            let (permits, store, board, symbolizer) =
-                (options.loads, store.clone(), Arc::clone(&board), symbolizer.clone());
-            move |_| Loader::new(permits, store, board, symbolizer)
+            let (store, board, symbolizer) = (store.clone(), Arc::clone(&board), symbolizer.clone());
+            move |_| Loader::new(budget, store, board, symbolizer)
         });
         let query = Supervisor::start_in_arbiter(&Arbiter::new().handle(), {
             let (permits, profiles) = (options.questions, Arc::clone(&profiles));
@@ -104,11 +114,11 @@ impl Service {
         });
         let janitor = Supervisor::start_in_arbiter(&ingest, {
             let (store, board, loader) = (store.clone(), Arc::clone(&board), loader.clone());
-            let profiles = Arc::clone(&profiles);
-            move |_| Janitor::new(store, board, profiles, loader)
+            let (profiles, max_bytes) = (Arc::clone(&profiles), options.max_bytes);
+            move |_| Janitor::new(store, board, profiles, loader, max_bytes)
         });
         let intake = (0..options.intake_threads.max(1)).map(|_| Arbiter::new().handle()).collect();
-        let uploads = Arc::new(Semaphore::new(options.uploads));
+        let room = Room::new(options.uploads, options.intake_bytes);
         Self(Arc::new(Inner {
             options,
             store,
@@ -121,7 +131,7 @@ impl Service {
             profiles,
             intake,
             next_intake: AtomicUsize::new(0),
-            uploads,
+            room,
             received: Arc::default(),
             last: std::sync::Mutex::default(),
         }))
@@ -130,7 +140,7 @@ impl Service {
     /// Begins an upload.
     pub async fn upload(&self) -> Result<Upload, ServiceError> {
         let inner = &self.0;
-        let slot = Arc::clone(&inner.uploads).try_acquire_owned().map_err(|error| {
+        let slot = inner.room.slot().map_err(|error| {
             inner.received.refuse();
             match error {
                 TryAcquireError::NoPermits => {
@@ -139,12 +149,13 @@ impl Service {
                 TryAcquireError::Closed => ServiceError::Stopped,
             }
         })?;
+        self.refuse_beyond_limit().await?;
         let (store, counters) = (inner.store.clone(), Arc::clone(&inner.received));
         let receiver = blocking(move || Receiver::new(&store, counters)).await?;
         // Relaxed: any fair spread over the threads will do.
         let turn = inner.next_intake.fetch_add(1, Ordering::Relaxed) % inner.intake.len();
         let receiver = Receiver::start_in_arbiter(&inner.intake[turn], move |_| receiver);
-        Ok(Upload { service: self.clone(), receiver, slot })
+        Ok(Upload::new(self.clone(), receiver, inner.room.clone(), slot))
     }
 
     /// Takes in a capture that stays where it lies.
@@ -180,7 +191,7 @@ impl Service {
             return Ok(last);
         }
         let wanted = |record: &ProfileRecord| text == "last" || record.data_id.as_deref() == Some(text);
-        let is_ready = |record: &ProfileRecord| matches!(record.state, ProfileState::Ready { .. });
+        let is_ready = |record: &ProfileRecord| record.state.answering().is_some();
         let mut records = self.0.store.catalog().list()?.into_iter();
         let found = records.find(|record| is_ready(record) && wanted(record));
         found.map(|record| record.id).ok_or_else(|| ServiceError::NotFound(text.to_owned()))
@@ -203,16 +214,36 @@ impl Service {
         let (answer, answered) = oneshot::channel();
         // What is logged on the way to the answer belongs to the request.
         let span = tracing::Span::current();
+        let janitor = self.0.janitor.clone();
         let work = move |open: &OpenProfiles| {
             let _entered = span.entered();
-            let profiles = profiles.iter().map(|id| open.get(id)).collect::<Result<Vec<_>, _>>()?;
-            let value = question(&profiles, &cancel).map_err(|error| match error {
-                ServiceError::Index(IndexError::Deadline) => ServiceError::Deadline { limit },
-                error => error,
-            })?;
-            // Whoever asked may be gone: then nobody misses the answer.
-            drop(answer.send(value));
-            Ok(())
+            let put = || -> Result<T, ServiceError> {
+                let profiles = profiles.iter().map(|id| open.get(id)).collect::<Result<Vec<_>, _>>()?;
+                question(&profiles, &cancel)
+            };
+            let outcome = put();
+            if let (Err(ServiceError::Index(error @ IndexError::Damaged { .. })), [id]) =
+                (&outcome, &profiles[..])
+            {
+                open.note_contradiction(id, &error.to_string());
+            }
+            // Also when the answer does not say so: a script goes on after an error.
+            let damaged = open.give_up_damaged();
+            if !damaged.is_empty() {
+                janitor.do_send(Tidy);
+            }
+            match (outcome, damaged.first()) {
+                // Whoever asked may be gone: then nobody misses the answer.
+                (Ok(value), _) => {
+                    drop(answer.send(value));
+                    Ok(())
+                }
+                (Err(ServiceError::Index(IndexError::Deadline)), _) => Err(ServiceError::Deadline { limit }),
+                (Err(ServiceError::Store(_) | ServiceError::Index(_)), Some(id)) => {
+                    Err(ServiceError::Damaged(id.to_string()))
+                }
+                (Err(error), _) => Err(error),
+            }
         };
         match self.0.query.send(Ask(Box::new(work))).await {
             Ok(Ok(())) => answered.await.map_err(|_| ServiceError::Panicked),
@@ -272,7 +303,7 @@ impl Service {
     /// Before the end: takes nothing in any more, lets what has begun come to its end for as long as `grace`, then ends
     /// it. What is left is as it was before it began, and the next start takes it up. Questions are answered meanwhile.
     pub async fn drain(&self, grace: Duration) {
-        self.0.uploads.close();
+        self.0.room.close();
         self.0.board.drain();
         if timeout(grace, self.idle()).await.is_err() {
             self.0.board.stop();
@@ -285,6 +316,36 @@ impl Service {
         while self.0.board.in_hand() > 0 || self.0.received.snapshot().running > 0 {
             sleep(IDLE_POLL).await;
         }
+    }
+
+    /// What the data directory holds.
+    pub async fn stat(&self) -> Result<Stat, ServiceError> {
+        let store = self.0.store.clone();
+        blocking(move || Ok(store.stat()?)).await
+    }
+
+    /// Reads all of a profile and compares it with its checksums. What is damaged is marked, and a damaged index is built
+    /// again.
+    pub async fn verify(&self, id: &ProfileId) -> Result<Verified, ServiceError> {
+        self.profile(id)?;
+        let (store, wanted) = (self.0.store.clone(), id.clone());
+        let verified = blocking(move || Ok(store.verify(&wanted)?)).await?;
+        if verified.index.is_some() {
+            self.0.janitor.do_send(Tidy);
+        }
+        Ok(verified)
+    }
+
+    /// Removes builds that are superseded, at once, and other waste.
+    pub async fn collect_garbage(&self) -> Result<Freed, ServiceError> {
+        let store = self.0.store.clone();
+        blocking(move || Ok(store.gc()?)).await
+    }
+
+    /// Has a profile indexed again; what answers now does so until then.
+    pub async fn reindex(&self, id: &ProfileId) -> Result<(), ServiceError> {
+        self.profile(id)?;
+        Ok(self.0.loader.send(Ingest { id: id.clone(), attempt: 0 }).await?)
     }
 
     /// What the actors have counted.
@@ -300,6 +361,24 @@ impl Service {
         }
     }
 
+    /// Takes a stored capture in; and sees that there is room for the next.
+    pub(crate) async fn received(&self, record: &ProfileRecord) -> Result<(), ServiceError> {
+        if self.0.options.max_bytes.is_some() {
+            self.0.janitor.do_send(Tidy);
+        }
+        self.ingest_unless_ready(record).await
+    }
+
+    /// Refuses an upload when there is no room, and none can be made.
+    async fn refuse_beyond_limit(&self) -> Result<(), ServiceError> {
+        let Some(max_bytes) = self.0.options.max_bytes else { return Ok(()) };
+        let store = self.0.store.clone();
+        let is_full = blocking(move || {
+            Ok(store.stat()?.total_bytes > max_bytes && store.surplus(max_bytes)?.is_empty())
+        });
+        if is_full.await? { Err(ServiceError::QuotaReached { max_bytes }) } else { Ok(()) }
+    }
+
     async fn ingest_unless_ready(&self, record: &ProfileRecord) -> Result<(), ServiceError> {
         if matches!(record.state, ProfileState::Ready { .. }) {
             return Ok(());
@@ -311,35 +390,6 @@ impl Service {
     fn status(&self, record: ProfileRecord) -> ProfileStatus {
         let progress = self.0.board.current_progress(&record.id);
         ProfileStatus::new(record, progress)
-    }
-}
-
-/// An upload on its way in. Dropped before it is committed, it leaves nothing behind.
-pub struct Upload {
-    service: Service,
-    receiver: Addr<Receiver>,
-    #[expect(dead_code, reason = "held while the upload goes on")]
-    slot: OwnedSemaphorePermit,
-}
-
-impl Upload {
-    /// Writes the next bytes; returns once they are written, so that the sender cannot outrun the disk.
-    pub async fn write(&self, bytes: Bytes) -> Result<(), ServiceError> {
-        self.receiver.send(Chunk(bytes)).await?
-    }
-
-    /// Makes the capture durable and has it indexed.
-    pub async fn commit(self, new: NewProfile) -> Result<Received, ServiceError> {
-        let received = self.receiver.send(Commit(new)).await??;
-        self.service.ingest_unless_ready(&received.record).await?;
-        Ok(received)
-    }
-}
-
-impl Drop for Upload {
-    fn drop(&mut self) {
-        // After a commit the receiver is gone, and this reaches nobody.
-        self.receiver.do_send(Discard);
     }
 }
 

@@ -3,14 +3,18 @@
 
 use crate::observe::{Counters, Ending, StageCounters};
 use std::sync::Arc;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 /// The permits and the counters of one actor.
 #[derive(Clone)]
 pub(crate) struct Stage {
     permits: Arc<Semaphore>,
     counters: Arc<Counters>,
+    threads: Threads,
 }
+
+/// A tenth of what a thread of ordinary niceness gets beside it.
+const NICENESS: i32 = 10;
 
 /// The right to run one job.
 pub(crate) struct Permit(
@@ -29,7 +33,12 @@ pub(crate) enum Failure<E> {
 impl Stage {
     /// A stage that works on `permits` jobs at a time.
     pub(crate) fn new(permits: usize) -> Self {
-        Self { permits: Arc::new(Semaphore::new(permits)), counters: Arc::default() }
+        Self { permits: Arc::new(Semaphore::new(permits)), counters: Arc::default(), threads: Threads::Ready }
+    }
+
+    /// As [`Self::new`], for work that nobody sits and waits for.
+    pub(crate) fn in_background(permits: usize) -> Self {
+        Self { threads: Threads::Background, ..Self::new(permits) }
     }
 
     pub(crate) fn counters(&self) -> StageCounters {
@@ -38,10 +47,13 @@ impl Stage {
 
     /// Waits to be let in; nothing if the service stops meanwhile.
     pub(crate) async fn admit(&self) -> Option<Permit> {
-        let waiting = Waiting::new(&self.counters);
-        let permit = Arc::clone(&self.permits).acquire_owned().await;
-        drop(waiting);
-        permit.ok().map(Permit)
+        self.wait(Arc::clone(&self.permits).acquire_owned()).await.ok().map(Permit)
+    }
+
+    /// Waits for something, and is counted as waiting.
+    pub(crate) async fn wait<T>(&self, what: impl Future<Output = T>) -> T {
+        let _waiting = Waiting::new(&self.counters);
+        what.await
     }
 
     /// As [`Self::admit`], unless `limit` others wait already.
@@ -65,8 +77,9 @@ impl Stage {
     {
         self.counters.start();
         let counters = Arc::clone(&self.counters);
+        let (answer, answered) = oneshot::channel();
         // The permit goes along: the work holds it until it ends, even if nobody waits for it any more.
-        let task = tokio::task::spawn_blocking(move || {
+        self.threads.run(move || {
             let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
             counters.finish(match &outcome {
                 Ok(Ok(_)) => Ending::Done,
@@ -74,12 +87,41 @@ impl Stage {
                 Err(_) => Ending::Panicked,
             });
             drop(permit);
-            outcome
+            drop(answer.send(outcome));
         });
-        match task.await {
+        match answered.await {
             Ok(Ok(outcome)) => outcome.map_err(Failure::Error),
             Ok(Err(panic)) => Err(Failure::Panicked(panic_text(&*panic))),
-            Err(gone) => Err(Failure::Panicked(gone.to_string())),
+            Err(_) => Err(Failure::Panicked("its thread could not be started".to_owned())),
+        }
+    }
+}
+
+/// Where the work of a stage is done.
+#[derive(Clone, Copy)]
+enum Threads {
+    /// On threads that wait for such work.
+    Ready,
+    /// Each on a thread of its own, and of those that it starts: they get little of a core that others want, so that
+    /// questions are answered while captures are taken in.
+    Background,
+}
+
+impl Threads {
+    fn run(self, work: impl FnOnce() + Send + 'static) {
+        match self {
+            Self::Ready => drop(tokio::task::spawn_blocking(work)),
+            Self::Background => {
+                let yielding = move || {
+                    // Of the thread alone, on Linux. If it is refused, the work is only less polite.
+                    let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICENESS);
+                    work();
+                };
+                let started = std::thread::Builder::new().name("ingest".to_owned()).spawn(yielding);
+                if let Err(error) = started {
+                    tracing::error!(%error, "cannot start a thread");
+                }
+            }
         }
     }
 }

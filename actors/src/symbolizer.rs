@@ -28,7 +28,7 @@ pub(crate) struct Symbolizer {
 
 impl Symbolizer {
     pub(crate) fn new(permits: usize, indexer: Addr<Indexer>) -> Self {
-        Self { stage: Stage::new(permits), indexer }
+        Self { stage: Stage::in_background(permits), indexer }
     }
 }
 

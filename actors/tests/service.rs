@@ -246,3 +246,42 @@ async fn an_index_that_is_not_done_in_time_is_begun_again_by_the_next_start() {
     let next = Service::start(store, Options::default());
     assert!(matches!(wait(&next, &id).await, ProfileState::Ready { .. }));
 }
+
+#[actix_rt::test]
+async fn eight_uploads_at_once_share_what_there_is_and_the_slow_one_holds_up_nobody() {
+    let little = Options { loads: 1, ingest_bytes: 64 << 20, intake_bytes: 10_000, ..Default::default() };
+    let service = Service::start(Store::temporary().unwrap(), little);
+    let slow_bytes = std::fs::read(golden("simulation.decoded.dat")).unwrap();
+    let (half, rest) = slow_bytes.split_at(slow_bytes.len() / 2);
+    let slow = service.upload().await.unwrap();
+    slow.write(Bytes::copy_from_slice(half)).await.unwrap();
+    let names = [
+        "cull.raw",
+        "cull.decoded",
+        "mmap.raw",
+        "mmap.decoded",
+        "realloc.raw",
+        "threads.raw",
+        "threads.decoded",
+    ];
+    let uploads: Vec<_> = names
+        .iter()
+        .map(|name| {
+            let (service, bytes) = (service.clone(), std::fs::read(golden(&format!("{name}.dat"))).unwrap());
+            actix_rt::spawn(async move { upload(&service, bytes).await.unwrap().record.id })
+        })
+        .collect();
+    let mut ids = Vec::new();
+    for upload in uploads {
+        ids.push(upload.await.unwrap());
+    }
+    for id in &ids {
+        assert!(matches!(wait(&service, id).await, ProfileState::Ready { .. }));
+        assert!(count(&service, id).await.is_ok());
+    }
+    slow.write(Bytes::copy_from_slice(rest)).await.unwrap();
+    let slow = slow.commit(named("slow")).await.unwrap().record.id;
+    assert!(count(&service, &ids[0]).await.is_ok(), "questions are answered while it is taken in");
+    assert!(matches!(wait(&service, &slow).await, ProfileState::Ready { .. }));
+    assert_eq!(service.profiles().unwrap().len(), 8);
+}

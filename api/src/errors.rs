@@ -61,6 +61,8 @@ impl From<ServiceError> for Problem {
         match error {
             ServiceError::NotFound(_) => Self::new(&PROFILE_NOT_FOUND, text),
             ServiceError::NotReady(_) => Self::new(&NOT_READY, text).retry_after(NOT_READY_WAIT),
+            ServiceError::Damaged(_) => Self::new(&NOT_READY, text).retry_after(NOT_READY_WAIT),
+            ServiceError::QuotaReached { .. } => Self::new(&DISK_FULL, text),
             ServiceError::Failed { .. } => Self::new(&PROFILE_FAILED, text),
             ServiceError::Overloaded { retry_after } => Self::new(&OVERLOADED, text).retry_after(retry_after),
             ServiceError::Deadline { .. } => Self::new(&DEADLINE, text),

@@ -63,7 +63,7 @@ fn event(status: &ProfileStatus) -> Bytes {
     let name = match status.record.state {
         ProfileState::Ready { .. } => "done",
         ProfileState::Failed { .. } => "error",
-        ProfileState::Stored | ProfileState::Indexing => "progress",
+        ProfileState::Stored | ProfileState::Indexing { .. } => "progress",
     };
     // Writing plain values to memory has nothing that can fail; JSON has no line ends in it.
     let data = serde_json::to_string(&ProfileJson::of(status)).unwrap_or_default();
@@ -88,6 +88,7 @@ mod tests {
             data_id: None,
             state,
             summary: None,
+            damage: None,
         };
         ProfileStatus { record, manifest: None, progress: None }
     }
@@ -113,7 +114,7 @@ mod tests {
 
     #[actix_web::test]
     async fn the_events_of_a_deleted_profile_end() {
-        let (sender, receiver) = watch::channel(status(ProfileState::Indexing));
+        let (sender, receiver) = watch::channel(status(ProfileState::Indexing { answering: None }));
         let mut events = pin!(events(receiver, Duration::from_secs(60)));
         assert!(next(&mut events).await.is_some());
         drop(sender);

@@ -56,6 +56,7 @@ mod script_json;
 mod scripts;
 mod server;
 mod state;
+mod store;
 mod stream;
 mod summary;
 mod timeline;

@@ -14,6 +14,7 @@ pub(crate) struct ProfileJson<'a> {
     name: &'a str,
     state: &'static str,
     problem: Option<&'a str>,
+    damage: Option<&'a str>,
     progress: Option<ProgressJson>,
     labels: BTreeMap<&'a str, &'a str>,
     size_bytes: u64,
@@ -63,6 +64,7 @@ impl<'a> ProfileJson<'a> {
             name: &record.name,
             state: state_of(status),
             problem,
+            damage: record.damage.as_deref(),
             progress: status.progress.as_ref().filter(|_| !is_over(&record.state)).map(ProgressJson::of),
             labels: labels(status),
             size_bytes: record.size_bytes,
@@ -87,8 +89,7 @@ pub(crate) fn is_over(state: &ProfileState) -> bool {
 
 /// The manifest of a profile that answers.
 pub(crate) fn ready_manifest(status: &ProfileStatus) -> Option<&Manifest> {
-    let ready = matches!(status.record.state, ProfileState::Ready { .. });
-    status.manifest.as_deref().filter(|_| ready)
+    status.manifest.as_deref().filter(|_| status.record.state.answering().is_some())
 }
 
 /// All states that there are.
@@ -107,9 +108,10 @@ pub(crate) fn resting_state(record: &ProfileRecord) -> &'static str {
 fn state(state: &ProfileState, progress: Option<&Progress>) -> &'static str {
     match (state, progress) {
         (ProfileState::Stored, _) => "stored",
-        (ProfileState::Indexing, Some(progress)) => phase(progress.phase),
-        (ProfileState::Indexing, None) => phase(Phase::Load),
-        (ProfileState::Ready { .. }, _) => "ready",
+        // One that is indexed again answers meanwhile.
+        (ProfileState::Ready { .. } | ProfileState::Indexing { answering: Some(_) }, _) => "ready",
+        (ProfileState::Indexing { answering: None }, Some(progress)) => phase(progress.phase),
+        (ProfileState::Indexing { answering: None }, None) => phase(Phase::Load),
         (ProfileState::Failed { .. }, _) => "failed",
     }
 }

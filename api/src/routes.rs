@@ -2,7 +2,7 @@
 
 use crate::{
     access, allocations, artifacts, assets, backtraces, capture, comparisons, events, groups, health, maps,
-    metrics, original, paths, problem, profiles, request_log, scripts, summary, timeline, upload,
+    metrics, original, paths, problem, profiles, request_log, scripts, store, summary, timeline, upload,
 };
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
@@ -44,6 +44,10 @@ fn ours(config: &mut ServiceConfig) {
         .service(resource("/v1/profiles/{id}/maps/{map_id}", "GET").get(maps::show))
         .service(question("backtraces").get(backtraces::list).post(backtraces::list))
         .service(resource("/v1/profiles/{id}/backtraces/{backtrace_id}", "GET").get(backtraces::show))
+        .service(resource("/v1/profiles/{id}/verify", "POST").post(store::verify))
+        .service(resource("/v1/profiles/{id}/reindex", "POST").post(store::reindex))
+        .service(resource("/v1/store", "GET").get(store::stat))
+        .service(resource("/v1/store/gc", "POST").post(store::collect_garbage))
         .service(resource("/v1/comparisons", "POST").post(comparisons::compare))
         .service(resource("/v1/scripts", "POST").post(scripts::run))
         .service(resource("/script", "POST").post(scripts::run))

@@ -2,7 +2,7 @@
 
 use crate::client::{Credentials, DEFAULT_SERVER};
 use crate::server::ServerArguments;
-use bytehound_store::Scope;
+use bytehound_store::{ProfileId, Scope};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -86,6 +86,73 @@ pub(crate) enum Command {
                             written is printed."
     )]
     Repack(RepackArguments),
+    /// Looks after the data directory: what it takes, whether it is whole, what is not needed any more
+    #[command(
+        after_help = "Examples:\n  bytehound store stat\n  bytehound store verify --json\n  bytehound store reindex \
+                            --all\n\nA directory that a running server has open is looked after through that server."
+    )]
+    Store(StoreArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StoreArguments {
+    #[command(subcommand)]
+    pub(crate) command: StoreCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum StoreCommand {
+    /// Says what the directory holds, and what that takes
+    #[command(
+        after_help = "Examples:\n  bytehound store stat\n  bytehound store stat --data-dir /srv/bytehound --json"
+    )]
+    Stat(StoreOutput),
+    /// Reads everything and compares it with its checksums; exit code 1 if something is damaged
+    #[command(
+        after_help = "Examples:\n  bytehound store verify\n  bytehound store verify p_6tzgm3ysakxp7wkbxkbazmvkjuqxzhdx \
+                            --json\n\nA damaged index is built again: by the server, the next server, or `bytehound store \
+                            reindex`. A damaged capture has to be uploaded again; its index answers meanwhile."
+    )]
+    Verify(VerifyArguments),
+    /// Removes what is not needed any more: what crashes left, superseded indexes, waste in the catalogue
+    #[command(after_help = "Examples:\n  bytehound store gc\n  bytehound store gc --json")]
+    Gc(StoreOutput),
+    /// Builds indexes again, from the captures; a server answers from the old ones meanwhile
+    #[command(after_help = "Examples:\n  bytehound store reindex --all\n  bytehound store reindex \
+                            p_6tzgm3ysakxp7wkbxkbazmvkjuqxzhdx")]
+    Reindex(ReindexArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StoreOutput {
+    #[command(flatten)]
+    pub(crate) data_dir: DataDir,
+    #[command(flatten)]
+    pub(crate) credentials: Credentials,
+    /// Prints JSON, an object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArguments {
+    /// Ids of profiles [default: all]
+    #[arg(value_name = "PROFILE")]
+    pub(crate) profiles: Vec<ProfileId>,
+    #[command(flatten)]
+    pub(crate) output: StoreOutput,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReindexArguments {
+    /// Ids of profiles
+    #[arg(value_name = "PROFILE", conflicts_with = "all")]
+    pub(crate) profiles: Vec<ProfileId>,
+    /// All of them
+    #[arg(long)]
+    pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) output: StoreOutput,
 }
 
 #[derive(Debug, Subcommand)]
@@ -248,6 +315,18 @@ fn label(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// A number of bytes, or of K, M, G or T (powers of 1024).
+pub(crate) fn bytes(text: &str) -> Result<u64, String> {
+    let (digits, unit) = match text.find(|letter: char| !letter.is_ascii_digit()) {
+        Some(at) => text.split_at(at),
+        None => (text, ""),
+    };
+    let shift = ["", "K", "M", "G", "T"].iter().position(|known| unit.eq_ignore_ascii_case(known));
+    let number = digits.parse::<u64>().ok();
+    let bytes = number.zip(shift).and_then(|(number, shift)| number.checked_mul(1 << (10 * shift)));
+    bytes.ok_or_else(|| "expected a number of bytes, as 1000000, 500M or 20G".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -266,6 +345,17 @@ mod tests {
         };
         assert_eq!(run.labels, [("a".to_owned(), "b=c".to_owned())]);
         assert_eq!(run.program, ["program", "--label", "x"]);
+    }
+
+    #[test]
+    fn bytes_have_units() {
+        for (text, expected) in [("0", 0), ("17", 17), ("3k", 3 << 10), ("500M", 500 << 20), ("2G", 2 << 30)]
+        {
+            assert_eq!(bytes(text), Ok(expected), "{text}");
+        }
+        for text in ["", "G", "1.5G", "-1", "1 G", "17X", "99999999999T"] {
+            assert!(bytes(text).is_err(), "{text}");
+        }
     }
 
     #[test]

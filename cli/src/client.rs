@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde_json::Value;
+use std::io::{BufRead, BufReader};
 use ureq::http::Response;
 use ureq::typestate::{WithBody, WithoutBody};
 use ureq::{Agent, Body, RequestBuilder};
@@ -47,6 +48,43 @@ impl Client {
         answer.with_context(|| format!("cannot reach `{}`; is `bytehound server` running?", self.url))
     }
 
+    /// What a GET of a path gives.
+    pub(crate) fn ask(&self, path: &str) -> Result<Value> {
+        self.json(self.get(path).call())
+    }
+
+    /// What a POST without a body gives.
+    pub(crate) fn tell(&self, path: &str) -> Result<Value> {
+        self.json(self.post(path).send_empty())
+    }
+
+    /// The JSON of an answer, if the server could be reached and did what it was asked.
+    pub(crate) fn json(&self, answer: Result<Response<Body>, ureq::Error>) -> Result<Value> {
+        json(accepted(self.reached(answer)?)?)
+    }
+
+    /// Follows a profile until nothing more happens to it.
+    pub(crate) fn wait_until_ready(&self, id: &str) -> Result<()> {
+        let events = accepted(self.reached(self.get(&format!("/v1/profiles/{id}/events")).call())?)?;
+        let mut event = String::new();
+        for line in BufReader::new(events.into_body().into_reader()).lines() {
+            let line = line?;
+            match (event.as_str(), line.split_once(": ")) {
+                (_, Some(("event", name))) => event = name.to_owned(),
+                ("done", Some(("data", _))) => return Ok(()),
+                ("error", Some(("data", profile))) => {
+                    let profile: Value = serde_json::from_str(profile)?;
+                    bail!(
+                        "profile `{id}` could not be indexed: {}",
+                        profile["problem"].as_str().unwrap_or("no reason given")
+                    );
+                }
+                _ => {}
+            }
+        }
+        bail!("the server went away before profile `{id}` was ready")
+    }
+
     fn authorized<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
         match &self.authorization {
             Some(authorization) => request.header("authorization", authorization),
@@ -56,7 +94,7 @@ impl Client {
 }
 
 /// The answer, if the server did what it was asked; else its reason.
-pub(crate) fn accepted(answer: Response<Body>) -> Result<Response<Body>> {
+fn accepted(answer: Response<Body>) -> Result<Response<Body>> {
     match answer.status().is_success() {
         true => Ok(answer),
         false => bail!("{}", reason(&json(answer)?)),
@@ -64,7 +102,7 @@ pub(crate) fn accepted(answer: Response<Body>) -> Result<Response<Body>> {
 }
 
 /// The answer as JSON.
-pub(crate) fn json(mut answer: Response<Body>) -> Result<Value> {
+fn json(mut answer: Response<Body>) -> Result<Value> {
     answer.body_mut().read_json().context("the server's answer is not JSON")
 }
 

@@ -26,7 +26,7 @@ impl DataDir {
     /// The data directory, or one that is gone when we are, if a server holds it.
     pub(crate) fn open_or_borrow(&self) -> Result<Store> {
         match Store::open(&self.resolve()?) {
-            Err(StoreError::Locked { dir }) => {
+            Err(StoreError::Locked { dir, .. }) => {
                 eprintln!(
                     "note: another bytehound holds `{}`: indexing anew in a temporary directory",
                     dir.display()

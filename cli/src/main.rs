@@ -1,4 +1,4 @@
-//! The one program: `run`, `server`, `upload`, `script`, `compare`, `gather`, `repack`, `token`.
+//! The one program: `run`, `server`, `upload`, `script`, `compare`, `gather`, `repack`, `token`, `store`.
 
 mod arguments;
 mod client;
@@ -13,6 +13,7 @@ mod repack;
 mod run;
 mod script;
 mod server;
+mod store;
 mod table;
 mod token;
 mod upload;
@@ -43,6 +44,10 @@ fn main() -> ExitCode {
         Command::Script(arguments) => {
             logging::start("warn", LogFormat::Text);
             exit::with(script::run(&arguments))
+        }
+        Command::Store(arguments) => {
+            logging::start("warn", LogFormat::Text);
+            exit::with(store::store(&arguments))
         }
         Command::Gather(arguments) => exit::with(gather::gather(&arguments)),
         Command::Compare(arguments) => {

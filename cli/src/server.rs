@@ -25,13 +25,17 @@ pub(crate) fn serve(arguments: ServerArguments) -> Result<u8> {
             add_debug_files(&store, &arguments.debug_symbols).context("cannot read the debug symbols")?;
         tracing::info!(files = added, "debug symbols added: captures indexed from now on use them");
     }
+    let files = store.clone();
     actix::System::new().block_on(async move {
-        let service = Service::start(store, Options::default());
+        let work = Options { max_bytes: arguments.max_bytes, ..Options::default() };
+        let service = Service::start(store, work);
         let (server, address) =
             bytehound_api::server(service.clone(), arguments.api_options()).map_err(explain)?;
         ending::on_signals(service.clone(), server.handle(), arguments.shutdown_grace())?;
         tell_whether_tokens_are_there(&service, address, arguments.require_token)?;
-        announce(&format!("http://{address}/"))?;
+        let url = format!("http://{address}/");
+        files.announce(&url)?;
+        announce(&url)?;
         actix::spawn(take_in(service, arguments.files));
         server.await.context("the server failed")?;
         Ok(0)
@@ -98,6 +102,6 @@ fn is_over(status: &ProfileStatus) -> Result<bool> {
     match &status.record.state {
         ProfileState::Ready { .. } => Ok(true),
         ProfileState::Failed { reason } => bail!("{reason}"),
-        ProfileState::Stored | ProfileState::Indexing => Ok(false),
+        ProfileState::Stored | ProfileState::Indexing { .. } => Ok(false),
     }
 }

@@ -52,6 +52,12 @@ pub enum IndexError {
         /// What was found.
         what: String,
     },
+    /// A bug of this program was met.
+    #[error("a bug of this program was met while indexing it: {what}")]
+    Panicked {
+        /// What the panic said.
+        what: String,
+    },
     /// Whoever asked does not want the answer any more.
     #[error("cancelled")]
     Cancelled,

@@ -294,7 +294,7 @@ fn not_ready(id: &ProfileId, state: &str) -> IndexError {
 
 fn state(record: &ProfileRecord) -> String {
     match &record.state {
-        ProfileState::Indexing => "it is being indexed; ask again later".to_owned(),
+        ProfileState::Indexing { .. } => "it is being indexed; ask again later".to_owned(),
         ProfileState::Failed { reason } => format!("indexing failed ({reason})"),
         _ => "it has not been indexed yet".to_owned(),
     }

@@ -1,10 +1,11 @@
 //! One build of a profile's index.
 
 use std::fmt;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ProfileId;
+use crate::{ProfileId, Result, durable};
 
 /// The number of a build: each profile counts its own, from 1, and never uses one twice while its files exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -18,6 +19,31 @@ pub struct BuildKey {
     pub profile: ProfileId,
     /// Which of its builds.
     pub generation: Generation,
+}
+
+/// A build that has files, and how large they are.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StoredBuild {
+    /// The build.
+    pub build: BuildKey,
+    /// What they take.
+    pub size_bytes: u64,
+}
+
+impl StoredBuild {
+    /// Those of a directory whose entries are builds with this at the end of their names.
+    pub(crate) fn in_dir(dir: &Path, suffix: &str) -> Result<Vec<Self>> {
+        let mut found = Vec::new();
+        for path in durable::entries(dir)? {
+            let name =
+                path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(suffix));
+            if let Some(build) = name.and_then(BuildKey::parse) {
+                found.push(Self { build, size_bytes: durable::size_bytes(&path)? });
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
 }
 
 impl BuildKey {

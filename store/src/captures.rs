@@ -2,6 +2,7 @@
 
 mod incoming;
 mod meta;
+mod reader;
 mod source;
 
 use std::collections::BTreeMap;
@@ -13,8 +14,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 pub use incoming::{FIRST_BYTES_MAX, IncomingCapture};
 pub(crate) use meta::Meta;
+pub use reader::CaptureReader;
 
-use crate::catalog::LocalCatalog;
 use crate::layout::Layout;
 use crate::{Catalog, Origin, ProfileId, ProfileRecord, ProfileState, Result, StoreError, durable};
 
@@ -44,7 +45,7 @@ pub struct Captures {
 
 struct Shared {
     layout: Layout,
-    catalog: Arc<LocalCatalog>,
+    catalog: Arc<dyn Catalog>,
     /// Numbers the files of `incoming/`.
     arrivals: AtomicU64,
     /// Held while a capture's files and record change together: two arrivals of the same bytes, or an arrival and a
@@ -53,7 +54,7 @@ struct Shared {
 }
 
 impl Captures {
-    pub(crate) fn new(layout: Layout, catalog: Arc<LocalCatalog>) -> Self {
+    pub(crate) fn new(layout: Layout, catalog: Arc<dyn Catalog>) -> Self {
         Self {
             shared: Arc::new(Shared {
                 layout,
@@ -104,6 +105,11 @@ impl Captures {
         if changed { Err(StoreError::Changed { path }) } else { Ok(file) }
     }
 
+    /// Opens a profile's capture to be read from beginning to end, and to be checked on the way.
+    pub fn read(&self, id: &ProfileId) -> Result<CaptureReader> {
+        Ok(CaptureReader::new(self.open(id)?, id.clone()))
+    }
+
     /// Removes a profile's record and then its capture (a referenced file stays); says whether there was one.
     pub(crate) fn delete(&self, id: &ProfileId) -> Result<bool> {
         let _changing = self.changing();
@@ -122,7 +128,8 @@ impl Captures {
         // Also over a blob that is there: the same bytes, and surely whole.
         durable::rename(file, &self.layout().blob(&id))?;
         let received = self.record(record(id.clone(), Origin::Uploaded, size_bytes, new));
-        if received.is_err() && !known {
+        // The record may be there, and only the answer be lost: then the capture stays.
+        if received.is_err() && !known && matches!(self.shared.catalog.get(&id), Ok(None)) {
             // On a full disk every byte counts; what remains is removed, or taken for a profile, at the next start.
             let _ = durable::remove_file(&self.layout().meta(&id));
             let _ = durable::remove_file(&self.layout().blob(&id));
@@ -168,5 +175,6 @@ fn record(id: ProfileId, origin: Origin, size_bytes: u64, new: NewProfile) -> Pr
         data_id: None,
         state: ProfileState::Stored,
         summary: None,
+        damage: None,
     }
 }

@@ -1,14 +1,19 @@
 //! The catalogue: one small record a profile, and the one write that makes a build visible.
 
+mod lease;
 mod local;
 mod row;
+mod transitions;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use lease::Lease;
 pub(crate) use local::LocalCatalog;
+#[cfg(feature = "testing")]
+pub(crate) use {row::Row, transitions::newest_first};
 
 use crate::{BuildKey, Generation, ProfileId, Result};
 
@@ -23,6 +28,10 @@ pub const SUMMARY_LEN_MAX: usize = 64 * 1024;
 /// *Atomicity*: each method changes one record as a whole; changes of one record come one after the other.
 ///
 /// *Visibility*: a reader sees a change as soon as the changing method returned, and never a half of it.
+///
+/// *Jobs*: a profile without an answer is a job. Whoever takes it has it for the time of a [`Lease`], and prolongs that
+/// while at work; the job of one who died is free again after it. Only the newest build of a profile can be published,
+/// so a worker who was thought dead and is not does no harm.
 pub trait Catalog: Send + Sync {
     /// Adds a record, and gives back what is stored now.
     ///
@@ -40,16 +49,39 @@ pub trait Catalog: Send + Sync {
     /// Merges labels into a profile's; the last value wins.
     fn set_labels(&self, id: &ProfileId, labels: &BTreeMap<String, String>) -> Result<ProfileRecord>;
 
-    /// Begins a build: the state is `Indexing`, the generation one that was not used before. Earlier builds that are
-    /// still running can no longer publish.
+    /// Begins a build, whoever else is at one: the state is `Indexing`, the generation one that was not used before. A
+    /// build that answers goes on to do so. Other builds that are still running can no longer publish. There is no
+    /// lease: this is for those who have the catalogue to themselves.
     fn begin_build(&self, id: &ProfileId) -> Result<Generation>;
+
+    /// The jobs that nobody has a lease on at this time: profiles that are `Stored`, or `Indexing` under a lease that is
+    /// over. The oldest profile comes first.
+    fn open_jobs(&self, now_ms: u64) -> Result<Vec<ProfileId>>;
+
+    /// Begins a build like [`begin_build`](Self::begin_build), unless another one has a lease on it now: then `None`.
+    fn take_job(&self, id: &ProfileId, lease: &Lease) -> Result<Option<Generation>>;
+
+    /// Prolongs the lease of a build. `false` when it was taken by another, or came to an end: it is to be given up.
+    fn renew_lease(&self, build: &BuildKey, lease: &Lease) -> Result<bool>;
 
     /// Makes a build the one that answers, if no newer one was begun: compare-and-swap. The build's segment and
     /// summaries must be durable before.
     fn publish(&self, build: &BuildKey, data_id: Option<String>, summary: Vec<u8>) -> Result<Published>;
 
-    /// Ends a build without a result. Nothing happens when it is not the newest one any more.
+    /// Ends a build without a result: the profile has failed, unless an earlier build answers. Nothing happens when it is
+    /// not the newest one any more.
     fn fail(&self, build: &BuildKey, reason: &str) -> Result<()>;
+
+    /// Notes that the files of a build are damaged or gone, so that it cannot answer any more and the profile wants a new
+    /// one. Nothing happens, and the answer is `false`, when another build answers meanwhile, or none.
+    fn lose_build(&self, build: &BuildKey, damage: &str) -> Result<bool>;
+
+    /// Notes that something of the profile is damaged, and leaves its state as it is. The note goes when a build is
+    /// published, or when the capture comes in once more.
+    fn note_damage(&self, id: &ProfileId, damage: &str) -> Result<()>;
+
+    /// Gives back room that the catalogue does not need any more; says how many bytes.
+    fn compact(&self) -> Result<u64>;
 
     /// Removes a record; says whether there was one.
     fn remove(&self, id: &ProfileId) -> Result<bool>;
@@ -76,16 +108,16 @@ pub struct ProfileRecord {
     pub state: ProfileState,
     /// What the publisher of the build wants to have at hand in lists; opaque here.
     pub summary: Option<Vec<u8>>,
+    /// What was found damaged of it, and was not made good yet.
+    #[serde(default)]
+    pub damage: Option<String>,
 }
 
 impl ProfileRecord {
     /// The build that answers, when there is one.
     #[must_use]
     pub fn ready_build(&self) -> Option<BuildKey> {
-        match self.state {
-            ProfileState::Ready { generation } => Some(BuildKey { profile: self.id.clone(), generation }),
-            _ => None,
-        }
+        self.state.answering().map(|generation| BuildKey { profile: self.id.clone(), generation })
     }
 }
 
@@ -116,7 +148,10 @@ pub enum ProfileState {
     /// Its bytes are safe; no build was begun, or the one that was did not survive its process.
     Stored,
     /// A build is running.
-    Indexing,
+    Indexing {
+        /// The earlier build that answers meanwhile, if there is one.
+        answering: Option<Generation>,
+    },
     /// It answers.
     Ready {
         /// The build that answers.
@@ -127,6 +162,17 @@ pub enum ProfileState {
         /// Why, for people.
         reason: String,
     },
+}
+
+impl ProfileState {
+    /// The build that answers, when there is one.
+    #[must_use]
+    pub fn answering(&self) -> Option<Generation> {
+        match self {
+            Self::Ready { generation } | Self::Indexing { answering: Some(generation) } => Some(*generation),
+            Self::Stored | Self::Indexing { answering: None } | Self::Failed { .. } => None,
+        }
+    }
 }
 
 /// What became of a build that wanted to be published.

@@ -30,6 +30,14 @@ pub(crate) fn rename(from: &Path, to: &Path) -> Result<()> {
     sync_dir(parent(to))
 }
 
+/// Exchanges two directories of one parent, durably: at any moment both names mean one of them.
+pub(crate) fn exchange(one: &Path, other: &Path) -> Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)
+        .map_err(|error| StoreError::io("exchange", one)(error.into()))?;
+    sync_dir(parent(other))
+}
+
 /// Replaces `path` by `bytes`: after a crash at any moment it holds the old bytes or the new ones, whole.
 /// `staging` is a name on the same file system that nobody else uses.
 pub(crate) fn replace(path: &Path, staging: &Path, bytes: &[u8]) -> Result<()> {
@@ -75,6 +83,19 @@ pub(crate) fn entries(dir: &Path) -> Result<Vec<PathBuf>> {
     let mut paths = list().map_err(StoreError::io("list", dir))?;
     paths.sort();
     Ok(paths)
+}
+
+/// What a file takes, or all files below a directory; what goes meanwhile takes nothing.
+pub(crate) fn size_bytes(path: &Path) -> Result<u64> {
+    let metadata = match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
+        found => found.map_err(StoreError::io("look at", path))?,
+    };
+    if metadata.is_dir() {
+        entries(path)?.iter().map(|entry| size_bytes(entry)).sum()
+    } else {
+        Ok(metadata.len())
+    }
 }
 
 fn parent(path: &Path) -> &Path {

@@ -25,6 +25,9 @@ pub enum StoreError {
         /// The damaged thing.
         what: String,
     },
+    /// The bytes of a stored capture are not those that came in.
+    #[error("the capture of `{0}` is damaged: its bytes are not those that came in; upload it again")]
+    DamagedCapture(ProfileId),
     /// Written by another version of this program.
     #[error(
         "{what} has version {found}, this program reads {expected}; use the program that wrote it, or another directory"
@@ -38,10 +41,13 @@ pub enum StoreError {
         expected: u32,
     },
     /// Another process has the directory open.
-    #[error("`{}` is in use by another process; ask its server over HTTP, or name another data directory", dir.display())]
+    #[error("`{}` is in use by {}; ask its server over HTTP, or name another data directory", dir.display(),
+        server.as_ref().map_or("another process".to_owned(), |url| format!("the server at {url}")))]
     Locked {
         /// The data directory.
         dir: PathBuf,
+        /// Where the server that has it open listens, if it is one.
+        server: Option<String>,
     },
     /// The directory holds other people's files.
     #[error("`{}` is not empty and not a data directory; name an empty or new one", dir.display())]
@@ -89,6 +95,14 @@ impl StoreError {
 
     pub(crate) fn corrupt(what: impl Into<String>) -> Self {
         Self::Corrupt { what: what.into() }
+    }
+
+    /// Of a reader of a build: whether its files are damaged, gone or of another version, so that they have to be made
+    /// again.
+    #[must_use]
+    pub fn is_damaged_build(&self) -> bool {
+        use StoreError::{Corrupt, NotFound, SummaryLost, Version};
+        matches!(self, Corrupt { .. } | SummaryLost { .. } | NotFound { .. } | Version { .. })
     }
 
     /// No space left, quota reached, or a file-size limit: retry once there is room.

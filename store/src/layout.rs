@@ -55,6 +55,11 @@ impl Layout {
         self.root.join("catalog.damaged")
     }
 
+    /// Exists while the catalogue is written anew.
+    pub(crate) fn compacted_catalog(&self) -> PathBuf {
+        self.root.join("catalog.compacted")
+    }
+
     pub(crate) fn incoming(&self) -> PathBuf {
         self.root.join("incoming")
     }

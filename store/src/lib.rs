@@ -34,32 +34,41 @@ compile_error!("segments are little-endian and mapped as they lie on the disk");
 mod build_key;
 mod captures;
 mod catalog;
+mod damage;
 mod database;
 mod durable;
 mod error;
 mod layout;
+mod lock;
+mod maintenance;
 mod mapped;
 mod packed_vec;
 mod profile_id;
 mod scope;
 mod scratch;
+mod seams;
 mod segment;
 mod store;
 mod summary;
 mod symcaches;
 mod temporary;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod tokens;
 mod usage;
 
-pub use build_key::{BuildKey, Generation};
-pub use captures::{Captures, FIRST_BYTES_MAX, IncomingCapture, NewProfile, Received};
-pub use catalog::{Catalog, Origin, ProfileRecord, ProfileState, Published, SUMMARY_LEN_MAX};
+pub use build_key::{BuildKey, Generation, StoredBuild};
+pub use captures::{CaptureReader, Captures, FIRST_BYTES_MAX, IncomingCapture, NewProfile, Received};
+pub use catalog::{Catalog, Lease, Origin, ProfileRecord, ProfileState, Published, SUMMARY_LEN_MAX};
+pub use damage::{Damage, DamageLog};
 pub use error::StoreError;
+pub use maintenance::{Freed, Stat, Tally, Verified};
 pub use mapped::MappedVec;
 pub use packed_vec::{PackedList, PackedVec};
 pub use profile_id::ProfileId;
 pub use scope::Scope;
 pub use scratch::Scratch;
+pub use seams::Seams;
 pub use segment::{
     BLOCK_LEN, BlockColumn, Column, FinishedSegment, Number, PackedBlock, SectionWriter, Segment,
     SegmentStore, SegmentWriter,

@@ -36,19 +36,23 @@ pub use packed::{Number, PackedBlock};
 pub use reader::Segment;
 pub use writer::{FinishedSegment, SectionWriter, SegmentWriter};
 
-use crate::{BuildKey, Result};
+use crate::{BuildKey, Result, StoredBuild};
 
 /// The segments of all builds.
 ///
 /// *Durability*: a segment survives a kill and a power cut once `put` returned. *Atomicity*: it is there as a whole or
-/// not at all. *Visibility*: any reader can open it from then on. *Immutability*: nobody changes it; one that is open
-/// stays readable after `delete`.
+/// not at all, after an error too. *Visibility*: any reader can open it from then on. *Immutability*: nobody changes it;
+/// one that is open stays readable after `delete`. *Damage* is an error of whoever meets it, never a wrong value, and is
+/// noted in the [`DamageLog`](crate::DamageLog).
 pub trait SegmentStore: Send + Sync {
     /// Takes in a finished segment under the name of its build, replacing what had that name.
     fn put(&self, build: &BuildKey, finished: FinishedSegment) -> Result<()>;
 
     /// Opens a build's segment. All who have it open at the same time share it.
     fn open(&self, build: &BuildKey) -> Result<Arc<Segment>>;
+
+    /// The builds that have a segment, in order.
+    fn list(&self) -> Result<Vec<StoredBuild>>;
 
     /// Deletes a build's segment; one that is not there is no error.
     fn delete(&self, build: &BuildKey) -> Result<()>;

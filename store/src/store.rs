@@ -1,26 +1,18 @@
 //! The data directory as a whole: opened by one process, swept, and given out in its parts.
 
-use std::collections::HashSet;
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tempfile::TempDir;
 
-use crate::catalog::LocalCatalog;
 use crate::layout::Layout;
-use crate::segment::LocalSegments;
-use crate::summary::LocalSummaries;
+use crate::lock::Lock;
 use crate::{
-    BuildKey, Captures, Catalog, ProfileId, Result, Scratch, SegmentStore, StoreError, SummaryIndex,
-    Symcaches, Tokens, Usage, durable, temporary,
+    BuildKey, Captures, Catalog, DamageLog, Freed, ProfileId, Result, Scratch, Seams, SegmentStore,
+    StoreError, SummaryIndex, Symcaches, Tokens, Usage, durable, temporary,
 };
-
-/// The version of the directory's layout, as `LOCK` holds it.
-const LAYOUT_VERSION: u32 = 1;
 
 /// An open data directory. Clones share it; the last one closes it.
 #[derive(Clone)]
@@ -32,15 +24,15 @@ pub struct Store {
 /// directory does.
 struct Parts {
     captures: Captures,
-    catalog: Arc<LocalCatalog>,
-    segments: LocalSegments,
-    summaries: LocalSummaries,
+    seams: Seams,
     symcaches: Symcaches,
     tokens: Tokens,
     layout: Layout,
     /// Numbers the scratch directories.
     scratches: AtomicU64,
-    _lock: File,
+    /// What the sweep at the opening removed.
+    swept: Freed,
+    lock: Lock,
     _temporary: Option<TempDir>,
 }
 
@@ -50,45 +42,59 @@ impl Store {
     /// Only one process can have it open: [`StoreError::Locked`] says that another has. What crashes left is removed,
     /// and what the catalogue lost is restored: see the crate's documentation.
     pub fn open(dir: &Path) -> Result<Self> {
-        Self::open_in(dir, None)
+        Self::open_in(dir, None, Seams::local)
     }
 
     /// Opens a new data directory below the system's temporary one. It is removed when the store is closed, or, if the
     /// process is killed, by the next call of this.
     pub fn temporary() -> Result<Self> {
-        let temporary = temporary::create()?;
-        let dir = temporary.path().to_owned();
-        Self::open_in(&dir, Some(temporary))
+        Self::temporary_in(Seams::local)
     }
 
-    fn open_in(dir: &Path, temporary: Option<TempDir>) -> Result<Self> {
+    /// A new data directory below the system's temporary one, with these seams: captures and scratch lie in it.
+    #[cfg(feature = "testing")]
+    pub fn temporary_over(seams: Seams) -> Result<Self> {
+        Self::temporary_in(|_| Ok(seams))
+    }
+
+    fn temporary_in(seams: impl FnOnce(&Layout) -> Result<Seams>) -> Result<Self> {
+        let temporary = temporary::create()?;
+        let dir = temporary.path().to_owned();
+        Self::open_in(&dir, Some(temporary), seams)
+    }
+
+    fn open_in(
+        dir: &Path,
+        temporary: Option<TempDir>,
+        seams: impl FnOnce(&Layout) -> Result<Seams>,
+    ) -> Result<Self> {
         let layout = Layout::new(dir);
         durable::create_dir(dir)?;
-        let lock = lock(&layout)?;
+        let lock = Lock::take(&layout)?;
         layout.create()?;
-        for entry in [layout.incoming(), layout.tmp()]
-            .iter()
-            .map(|dir| durable::entries(dir))
-            .collect::<Result<Vec<_>>>()?
-            .concat()
-        {
-            durable::remove_any(&entry)?;
+        let mut swept = Freed::default();
+        for dir in [layout.incoming(), layout.tmp()] {
+            durable::entries(&dir)?.iter().try_for_each(|path| swept.remove(path))?;
         }
-        let catalog = Arc::new(LocalCatalog::open(&layout)?);
-        let parts = Parts {
-            captures: Captures::new(layout.clone(), Arc::clone(&catalog)),
-            catalog,
-            segments: LocalSegments::new(layout.clone()),
-            summaries: LocalSummaries::new(layout.clone()),
+        let seams = seams(&layout)?;
+        let mut parts = Parts {
+            captures: Captures::new(layout.clone(), Arc::clone(&seams.catalog)),
+            seams,
             symcaches: Symcaches::new(layout.clone()),
             tokens: Tokens::new(layout.clone()),
             layout,
             scratches: AtomicU64::new(0),
-            _lock: lock,
+            swept,
+            lock,
             _temporary: temporary,
         };
         parts.sweep()?;
         Ok(Self { parts: Arc::new(parts) })
+    }
+
+    /// Says where the server listens that has the directory open: other processes are told by [`StoreError::Locked`].
+    pub fn announce(&self, url: &str) -> Result<()> {
+        self.parts.lock.announce(url)
     }
 
     /// Where the data lies.
@@ -106,19 +112,25 @@ impl Store {
     /// The profiles and their states.
     #[must_use]
     pub fn catalog(&self) -> &dyn Catalog {
-        &*self.parts.catalog
+        &*self.parts.seams.catalog
     }
 
     /// The columns of all builds.
     #[must_use]
     pub fn segments(&self) -> &dyn SegmentStore {
-        &self.parts.segments
+        &*self.parts.seams.segments
     }
 
     /// The summaries of all builds.
     #[must_use]
     pub fn summaries(&self) -> &dyn SummaryIndex {
-        &self.parts.summaries
+        &*self.parts.seams.summaries
+    }
+
+    /// The damage that readers met.
+    #[must_use]
+    pub fn damage(&self) -> &DamageLog {
+        &self.parts.seams.damage
     }
 
     /// The digested binaries.
@@ -149,85 +161,77 @@ impl Store {
     /// stays where it is) and its builds. Readers that have a build open keep it until they drop it.
     pub fn delete_profile(&self, id: &ProfileId) -> Result<()> {
         let existed = self.parts.captures.delete(id)?;
-        for build in self.parts.builds()?.into_iter().filter(|build| build.profile == *id) {
-            self.delete_build(&build)?;
+        for build in self.parts.builds()?.iter().filter(|build| build.profile == *id) {
+            self.delete_build(build)?;
         }
         if existed { Ok(()) } else { Err(StoreError::NoSuchProfile(id.clone())) }
     }
 
-    /// Deletes the files of a build, as of one that failed or was superseded.
+    /// Deletes the files of a build, as of one that failed or was superseded. One that answers keeps them: its builder may
+    /// have published it and not been told.
     pub fn delete_build(&self, build: &BuildKey) -> Result<()> {
-        self.parts.segments.delete(build)?;
-        self.parts.summaries.delete(build)
+        let record = self.catalog().get(&build.profile)?;
+        if record.is_some_and(|record| record.ready_build().as_ref() == Some(build)) {
+            return Ok(());
+        }
+        self.parts.seams.segments.delete(build)?;
+        self.parts.seams.summaries.delete(build)
+    }
+}
+
+impl Store {
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.parts.layout
+    }
+
+    /// What the sweep at the opening removed.
+    #[must_use]
+    pub fn swept(&self) -> Freed {
+        self.parts.swept
+    }
+
+    /// The builds that have files, in order.
+    pub(crate) fn builds(&self) -> Result<BTreeSet<BuildKey>> {
+        self.parts.builds()
     }
 }
 
 impl Parts {
     /// Removes what crashes left, and takes back the state `Ready` where the segment is gone.
-    fn sweep(&self) -> Result<()> {
-        let mut wanted = HashSet::new();
-        for record in self.catalog.list()? {
-            match record.ready_build() {
-                Some(build) if self.layout.segment(&build).exists() => drop(wanted.insert(build)),
-                Some(_) => self.catalog.reset(&record.id)?,
-                None => {}
+    fn sweep(&mut self) -> Result<()> {
+        let (catalog, segments) = (&self.seams.catalog, &self.seams.segments);
+        let stored: BTreeSet<BuildKey> = segments.list()?.into_iter().map(|stored| stored.build).collect();
+        let mut wanted = BTreeSet::new();
+        for build in catalog.list()?.iter().filter_map(|record| record.ready_build()) {
+            if stored.contains(&build) {
+                wanted.insert(build);
+            } else {
+                catalog.lose_build(&build, "its segment is gone")?;
             }
         }
-        let blobs = durable::entries(&self.layout.blobs())?;
-        let unacknowledged = |path: &&std::path::PathBuf| !path.with_extension("meta").exists();
-        blobs.iter().filter(unacknowledged).try_for_each(|path| durable::remove_any(path))?;
+        let swept = &mut self.swept;
+        for path in durable::entries(&self.layout.blobs())? {
+            if !path.with_extension("meta").exists() {
+                swept.remove(&path)?;
+            }
+        }
         for dir in [self.layout.segments(), self.layout.summaries()] {
             for path in durable::entries(&dir)? {
                 if !build_of(&path).is_some_and(|build| wanted.contains(&build)) {
-                    durable::remove_any(&path)?;
+                    swept.remove(&path)?;
                 }
             }
         }
         self.symcaches.sweep()
     }
 
-    /// The builds that have files.
-    fn builds(&self) -> Result<HashSet<BuildKey>> {
-        let segments = durable::entries(&self.layout.segments())?;
-        let summaries = durable::entries(&self.layout.summaries())?;
-        Ok(segments.iter().chain(&summaries).filter_map(|path| build_of(path)).collect())
+    fn builds(&self) -> Result<BTreeSet<BuildKey>> {
+        let (segments, summaries) = (self.seams.segments.list()?, self.seams.summaries.list()?);
+        Ok(segments.into_iter().chain(summaries).map(|stored| stored.build).collect())
     }
 }
 
 fn build_of(path: &Path) -> Option<BuildKey> {
     let name = path.file_name()?.to_str()?;
     BuildKey::parse(name.strip_suffix(".seg").unwrap_or(name))
-}
-
-/// Takes the directory for this process. A directory that is neither empty nor ours is left alone: much in ours is
-/// removed at every start.
-fn lock(layout: &Layout) -> Result<File> {
-    let path = layout.lock();
-    if !path.exists() && !durable::entries(layout.root())?.is_empty() {
-        return Err(StoreError::NotADataDirectory { dir: layout.root().to_owned() });
-    }
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false).mode(0o600);
-    let mut file = options.open(&path).map_err(StoreError::io("open", &path))?;
-    file.try_lock().map_err(|error| match error {
-        TryLockError::WouldBlock => StoreError::Locked { dir: layout.root().to_owned() },
-        TryLockError::Error(error) => StoreError::io("lock", &path)(error),
-    })?;
-    let mut text = String::new();
-    file.read_to_string(&mut text).map_err(StoreError::io("read", &path))?;
-    if text.is_empty() {
-        writeln!(file, "{LAYOUT_VERSION}")
-            .and_then(|()| file.sync_all())
-            .map_err(StoreError::io("write", &path))?;
-        return Ok(file);
-    }
-    match text.trim().parse() {
-        Ok(LAYOUT_VERSION) => Ok(file),
-        Ok(found) => Err(StoreError::Version {
-            what: format!("`{}`", path.display()),
-            found,
-            expected: LAYOUT_VERSION,
-        }),
-        Err(_) => Err(StoreError::NotADataDirectory { dir: layout.root().to_owned() }),
-    }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 pub(crate) use local::LocalSummaries;
 
-use crate::{BuildKey, Result};
+use crate::{BuildKey, Result, StoredBuild};
 
 /// The longest value; 1 to 8 KiB are best, so pack several small things in one.
 pub const MAX_VALUE: usize = 64 * 1024;
@@ -22,13 +22,17 @@ pub const MAX_KEY: usize = 512;
 ///
 /// *Durability*: the rows survive a kill and a power cut once `finish` returned. *Atomicity*: a build has all its rows
 /// or none; a writer that is dropped leaves none. *Visibility*: any reader can open them from then on. Damage is
-/// [`SummaryLost`](crate::StoreError::SummaryLost), never a wrong or missing row: what was lost can be derived again.
+/// [`SummaryLost`](crate::StoreError::SummaryLost), never a wrong or missing row: what was lost can be derived again. It
+/// is noted in the [`DamageLog`](crate::DamageLog).
 pub trait SummaryIndex: Send + Sync {
     /// Begins to write a build's rows, replacing what it had.
     fn writer(&self, build: &BuildKey) -> Result<Box<dyn SummaryWriter>>;
 
     /// Opens a build's rows. A reader stays usable until it is dropped, even when the rows are deleted meanwhile.
     fn open(&self, build: &BuildKey) -> Result<Arc<dyn SummaryReader>>;
+
+    /// The builds that have rows, finished or not, in order.
+    fn list(&self) -> Result<Vec<StoredBuild>>;
 
     /// Deletes a build's rows; rows that are not there are no error.
     fn delete(&self, build: &BuildKey) -> Result<()>;

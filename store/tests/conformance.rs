@@ -1,38 +1,62 @@
-//! What every implementation of the store's traits must do. The local one is held to it here, through the traits.
+//! What every implementation of the store's traits must do. Both are held to it here, through the traits: the local one,
+//! and the one in memory, over which those above the store are tested.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helping functions too")]
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use bytehound_store::testing::{Fault, Faults};
 use bytehound_store::{
-    BuildKey, Catalog, Generation, MAX_KEY, MAX_VALUE, Origin, ProfileId, ProfileRecord, ProfileState,
-    Published, SUMMARY_LEN_MAX, Scratch, SegmentStore, SegmentWriter, Store, StoreError, SummaryIndex,
+    BuildKey, Catalog, Generation, Lease, MAX_KEY, MAX_VALUE, Origin, ProfileId, ProfileRecord, ProfileState,
+    Published, SUMMARY_LEN_MAX, Scratch, Seams, SegmentStore, SegmentWriter, Store, StoreError, SummaryIndex,
     SummaryReader,
 };
 
 #[test]
 fn the_local_store_conforms() {
-    let store = Store::temporary().unwrap();
-    conforms(store.catalog(), store.segments(), store.summaries(), &|| store.scratch().unwrap());
+    conforms(&Store::temporary().unwrap());
+}
+
+#[test]
+fn the_store_in_memory_conforms() {
+    conforms(&Store::temporary_over(Seams::in_memory(&Arc::default())).unwrap());
+}
+
+#[test]
+fn an_operation_fails_when_it_is_made_to() {
+    let faults = Arc::new(Faults::default());
+    let store = Store::temporary_over(Seams::in_memory(&faults)).unwrap();
+    faults.fail(1, Fault::Before);
+    store.catalog().insert(record('a', 1)).unwrap();
+    assert!(matches!(store.catalog().insert(record('b', 1)), Err(StoreError::Io { .. })));
+    assert_eq!(store.catalog().list().unwrap(), [record('a', 1)]);
+    faults.fail(0, Fault::After);
+    assert!(store.catalog().insert(record('c', 0)).is_err());
+    assert_eq!(store.catalog().list().unwrap(), [record('a', 1), record('c', 0)], "only the answer was lost");
+    assert_eq!(faults.clear(), ["catalog.insert", "catalog.list"]);
 }
 
 /// The whole suite, over an empty store.
-fn conforms(
-    catalog: &dyn Catalog,
-    segments: &dyn SegmentStore,
-    summaries: &dyn SummaryIndex,
-    scratch: &dyn Fn() -> Scratch,
-) {
+fn conforms(store: &Store) {
+    let (catalog, segments, summaries) = (store.catalog(), store.segments(), store.summaries());
+    let scratch = || store.scratch().unwrap();
     a_record_is_listed_and_removed(catalog);
     an_insert_merges_into_what_is_there(catalog);
     only_the_newest_build_is_published(catalog);
     a_failure_is_kept_until_the_next_build(catalog);
+    an_answering_build_answers_until_the_next_is_published(catalog);
     one_of_many_builders_wins(catalog);
-    a_segment_is_replaced_and_deleted(segments, scratch);
+    a_job_is_taken_by_one_and_is_free_again_after_its_lease(catalog);
+    one_of_many_workers_has_a_job(catalog);
+    a_lost_build_answers_no_more_and_is_a_job(catalog);
+    damage_is_noted_until_it_is_made_good(catalog);
+    compaction_changes_nothing(catalog);
+    a_segment_is_replaced_and_deleted(segments, &scratch);
     rows_come_back_by_key_and_by_prefix(summaries);
     rows_are_visible_once_finished(summaries);
     limits_and_order_are_enforced(summaries);
+    what_is_not_there_is_noted_as_damage(store);
 }
 
 fn id(letter: char) -> ProfileId {
@@ -50,8 +74,11 @@ fn record(letter: char, created_at_ms: u64) -> ProfileRecord {
         data_id: None,
         state: ProfileState::Stored,
         summary: None,
+        damage: None,
     }
 }
+
+const INDEXING: ProfileState = ProfileState::Indexing { answering: None };
 
 fn labels(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
@@ -102,7 +129,7 @@ fn only_the_newest_build_is_published(catalog: &dyn Catalog) {
     assert!(newer.generation > older.generation);
     assert_eq!(catalog.publish(&older, None, b"old".to_vec()).unwrap(), Published::Superseded);
     catalog.fail(&older, "too late").unwrap();
-    assert_eq!(catalog.get(&id('e')).unwrap().unwrap().state, ProfileState::Indexing);
+    assert_eq!(catalog.get(&id('e')).unwrap().unwrap().state, INDEXING);
     let too_long = catalog.publish(&newer, None, vec![0; SUMMARY_LEN_MAX + 1]);
     assert!(matches!(too_long, Err(StoreError::Refused(_))));
     assert_eq!(catalog.publish(&newer, Some("1d".to_owned()), b"new".to_vec()).unwrap(), Published::Current);
@@ -129,7 +156,131 @@ fn a_failure_is_kept_until_the_next_build(catalog: &dyn Catalog) {
     assert_eq!(catalog.get(&id('f')).unwrap().unwrap().state, failed);
     assert_eq!(catalog.publish(&key, None, Vec::new()).unwrap(), Published::Superseded);
     assert!(catalog.begin_build(&id('f')).unwrap() > key.generation);
-    assert_eq!(catalog.get(&id('f')).unwrap().unwrap().state, ProfileState::Indexing);
+    assert_eq!(catalog.get(&id('f')).unwrap().unwrap().state, INDEXING);
+}
+
+fn state(catalog: &dyn Catalog, letter: char) -> ProfileState {
+    catalog.get(&id(letter)).unwrap().unwrap().state
+}
+
+/// A new profile with a published build.
+fn published(catalog: &dyn Catalog, letter: char) -> BuildKey {
+    catalog.insert(record(letter, 1)).unwrap();
+    let key = BuildKey { profile: id(letter), generation: catalog.begin_build(&id(letter)).unwrap() };
+    assert_eq!(catalog.publish(&key, None, b"first".to_vec()).unwrap(), Published::Current);
+    key
+}
+
+fn an_answering_build_answers_until_the_next_is_published(catalog: &dyn Catalog) {
+    let first = published(catalog, 'l');
+    let answering = || catalog.get(&id('l')).unwrap().unwrap().ready_build();
+    for _ in 0..2 {
+        let generation = catalog.begin_build(&id('l')).unwrap();
+        let indexing = ProfileState::Indexing { answering: Some(first.generation) };
+        assert_eq!((state(catalog, 'l'), answering()), (indexing, Some(first.clone())));
+        catalog.fail(&BuildKey { generation, ..first.clone() }, "no luck").unwrap();
+        let ready = ProfileState::Ready { generation: first.generation };
+        assert_eq!((state(catalog, 'l'), answering()), (ready, Some(first.clone())));
+    }
+    let next = BuildKey { generation: catalog.begin_build(&id('l')).unwrap(), ..first };
+    assert_eq!(catalog.publish(&next, None, b"next".to_vec()).unwrap(), Published::Current);
+    assert_eq!(answering(), Some(next));
+}
+
+/// A lease from `now_ms` on for 10 ms.
+fn lease(now_ms: u64) -> Lease {
+    Lease { now_ms, until_ms: now_ms + 10 }
+}
+
+fn a_job_is_taken_by_one_and_is_free_again_after_its_lease(catalog: &dyn Catalog) {
+    assert!(matches!(catalog.take_job(&id('z'), &lease(0)), Err(StoreError::NoSuchProfile(_))));
+    let jobs = |now_ms| {
+        let mut jobs = catalog.open_jobs(now_ms).unwrap();
+        jobs.retain(|job| [id('m'), id('n')].contains(job));
+        jobs
+    };
+    catalog.insert(record('n', 8)).unwrap();
+    catalog.insert(record('m', 7)).unwrap();
+    assert_eq!(jobs(100), [id('m'), id('n')], "the oldest first");
+
+    let dies = catalog.take_job(&id('m'), &lease(100)).unwrap().unwrap();
+    assert_eq!((state(catalog, 'm'), jobs(109)), (INDEXING, vec![id('n')]));
+    assert_eq!(catalog.take_job(&id('m'), &lease(109)).unwrap(), None, "it is somebody's");
+    let dies = BuildKey { profile: id('m'), generation: dies };
+    assert!(catalog.renew_lease(&dies, &lease(105)).unwrap());
+    assert_eq!((jobs(114), jobs(115)), (vec![id('n')], vec![id('m'), id('n')]));
+
+    let heir = catalog.take_job(&id('m'), &lease(115)).unwrap().unwrap();
+    assert!(heir > dies.generation);
+    assert!(!catalog.renew_lease(&dies, &lease(116)).unwrap(), "it was taken");
+    assert_eq!(catalog.publish(&dies, None, Vec::new()).unwrap(), Published::Superseded);
+    let heir = BuildKey { profile: id('m'), generation: heir };
+    assert_eq!(catalog.publish(&heir, None, Vec::new()).unwrap(), Published::Current, "whatever the time is");
+    assert!(!catalog.renew_lease(&heir, &lease(117)).unwrap(), "it came to its end");
+    assert_eq!(jobs(1000), [id('n')]);
+    catalog.begin_build(&id('n')).unwrap();
+    assert_eq!(jobs(u64::MAX), [], "it has no lease that could be over");
+}
+
+fn one_of_many_workers_has_a_job(catalog: &dyn Catalog) {
+    catalog.insert(record('o', 1)).unwrap();
+    let take = || catalog.take_job(&id('o'), &lease(5)).unwrap();
+    let taken: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(take)).collect();
+        threads.into_iter().filter_map(|thread| thread.join().unwrap()).collect()
+    });
+    assert_eq!(taken.len(), 1);
+}
+
+fn a_lost_build_answers_no_more_and_is_a_job(catalog: &dyn Catalog) {
+    let first = published(catalog, 'p');
+    let other = BuildKey { generation: Generation(77), ..first.clone() };
+    assert!(!catalog.lose_build(&other, "not this one").unwrap());
+    assert!(!catalog.lose_build(&build('z', 1), "nobody").unwrap());
+    assert!(catalog.lose_build(&first, "a bit").unwrap());
+    let lost = catalog.get(&id('p')).unwrap().unwrap();
+    assert_eq!((lost.state.clone(), lost.damage.as_deref()), (ProfileState::Stored, Some("a bit")));
+    assert_eq!(lost.summary.as_deref(), Some(b"first".as_slice()), "what is known of it stays");
+    assert!(catalog.open_jobs(0).unwrap().contains(&id('p')));
+    assert!(!catalog.lose_build(&first, "once more").unwrap());
+
+    // Lost while the next one is being built already.
+    let second = published(catalog, 'q');
+    let third = BuildKey { generation: catalog.begin_build(&id('q')).unwrap(), ..second.clone() };
+    assert!(catalog.lose_build(&second, "a bit").unwrap());
+    assert_eq!(state(catalog, 'q'), INDEXING);
+    assert_eq!(catalog.publish(&third, None, Vec::new()).unwrap(), Published::Current);
+    assert_eq!(catalog.get(&id('q')).unwrap().unwrap().damage, None, "it is made good");
+}
+
+fn damage_is_noted_until_it_is_made_good(catalog: &dyn Catalog) {
+    let key = published(catalog, 'r');
+    let damage = || catalog.get(&id('r')).unwrap().unwrap().damage;
+    catalog.note_damage(&id('r'), "the capture").unwrap();
+    assert_eq!(
+        (damage().as_deref(), state(catalog, 'r')),
+        (Some("the capture"), ProfileState::Ready { generation: key.generation })
+    );
+    catalog.insert(record('r', 9)).unwrap();
+    assert_eq!(damage(), None, "it came once more");
+    assert!(matches!(catalog.note_damage(&id('z'), "x"), Err(StoreError::NoSuchProfile(_))));
+}
+
+fn compaction_changes_nothing(catalog: &dyn Catalog) {
+    let before = catalog.list().unwrap();
+    assert!(!before.is_empty());
+    catalog.compact().unwrap();
+    assert_eq!(catalog.list().unwrap(), before);
+}
+
+fn what_is_not_there_is_noted_as_damage(store: &Store) {
+    store.damage().take();
+    assert!(store.segments().open(&build('s', 1)).is_err());
+    assert!(store.summaries().open(&build('t', 1)).is_err());
+    assert!(store.segments().open(&build('s', 1)).is_err());
+    let noted: Vec<_> = store.damage().take().into_iter().map(|damage| damage.build).collect();
+    assert_eq!(noted, [build('s', 1), build('t', 1)], "one note a build");
+    assert_eq!(store.damage().take(), []);
 }
 
 fn one_of_many_builders_wins(catalog: &dyn Catalog) {
@@ -166,8 +317,12 @@ fn a_segment_is_replaced_and_deleted(segments: &dyn SegmentStore, scratch: &dyn 
     assert!(Arc::ptr_eq(&first, &segments.open(&key).unwrap()), "readers share what is open");
     segments.put(&key, finished(2)).unwrap();
     let second = segments.open(&key).unwrap();
+    let listed =
+        |key: &BuildKey| segments.list().unwrap().iter().filter(|stored| stored.build == *key).count();
+    assert_eq!(listed(&key), 1);
     segments.delete(&key).unwrap();
     segments.delete(&key).unwrap();
+    assert_eq!(listed(&key), 0);
     assert!(matches!(segments.open(&key), Err(StoreError::NotFound { .. })));
     assert_eq!(first.slice::<u64>("value").unwrap(), [1]);
     assert_eq!(second.slice::<u64>("value").unwrap(), [2]);
@@ -231,8 +386,11 @@ fn rows_are_visible_once_finished(summaries: &dyn SummaryIndex) {
     assert!(matches!(summaries.open(&key), Err(StoreError::SummaryLost { .. })));
     write_rows(summaries, &key, &[(b"a", b"1")]);
     let reader = summaries.open(&key).unwrap();
+    let is_listed = || summaries.list().unwrap().iter().any(|stored| stored.build == key);
+    assert!(is_listed());
     summaries.delete(&key).unwrap();
     summaries.delete(&key).unwrap();
+    assert!(!is_listed());
     assert!(matches!(summaries.open(&key), Err(StoreError::SummaryLost { .. })));
     assert_eq!(reader.get(b"a").unwrap().as_deref(), Some(b"1".as_slice()));
     write_rows(summaries, &key, &[(b"a", b"2")]);

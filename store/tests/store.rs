@@ -265,10 +265,14 @@ fn a_second_opener_is_told_that_the_directory_is_in_use() {
     let clone = store.clone();
     drop(store);
     assert!(
-        matches!(Store::open(dir.path()), Err(StoreError::Locked { dir: locked }) if locked == dir.path())
+        matches!(Store::open(dir.path()), Err(StoreError::Locked { dir: locked, server: None }) if locked == dir.path())
     );
+    clone.announce("http://127.0.0.1:8080/").unwrap();
+    let told = Store::open(dir.path()).err().unwrap().to_string();
+    assert!(told.contains("http://127.0.0.1:8080/"), "{told}");
     drop(clone);
     assert!(Store::open(dir.path()).is_ok());
+    assert_eq!(fs::read_to_string(dir.path().join("LOCK")).unwrap(), "1\n", "the server is gone");
 }
 
 #[test]

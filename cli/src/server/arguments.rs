@@ -1,6 +1,6 @@
 //! What the operator of a server decides: on the command line, in the environment, or in a file.
 
-use crate::arguments::DataDir;
+use crate::arguments::{DataDir, bytes};
 use crate::logging::LogFormat;
 use bytehound_api::ApiOptions;
 use clap::Args;
@@ -33,6 +33,9 @@ pub(crate) struct ServerArguments {
     /// An origin whose pages may ask and read answers, as `https://dashboard.example`, or `*` for all; may be repeated
     #[arg(long, value_name = "ORIGIN", value_delimiter = ',', env = "BYTEHOUND_CORS_ORIGIN")]
     pub(crate) cors_origin: Vec<String>,
+    /// What the data directory may take, as 500M or 20G: beyond it the oldest profiles without labels are deleted
+    #[arg(long, value_name = "BYTES", value_parser = bytes, env = "BYTEHOUND_MAX_BYTES")]
+    pub(crate) max_bytes: Option<u64>,
     /// Bytes of one upload, before and after decompression
     #[arg(long, value_name = "BYTES", default_value_t = 64 << 30, env = "BYTEHOUND_MAX_UPLOAD_BYTES")]
     pub(crate) max_upload_bytes: u64,

@@ -1,8 +1,8 @@
 //! All phases in a row.
 
-use bytehound_store::{BuildKey, ProfileId, Store};
+use bytehound_store::{BuildKey, ProfileId, Store, StoreError};
 
-use super::load::load;
+use super::load::{Loaded, load};
 use super::observer::Observer;
 use super::publish::publish;
 use super::symbolize::symbolize;
@@ -17,18 +17,43 @@ pub fn ingest(store: &Store, id: &ProfileId, observer: &dyn Observer) -> Result<
     let key = BuildKey { profile: id.clone(), generation };
     let outcome = build(store, &key, observer);
     if let Err(error) = &outcome {
-        if !matches!(error, IndexError::Cancelled) {
-            store.catalog().fail(&key, &error.to_string())?;
-        }
-        store.delete_build(&key)?;
+        give_up(store, &key, error)?;
     }
     outcome
 }
 
+/// Reads the stored capture of a profile, and makes sure that its bytes are those that came in.
+pub fn load_stored(store: &Store, id: &ProfileId, observer: &dyn Observer) -> Result<Loaded, IndexError> {
+    let capture = store.captures().read(id)?;
+    let size = capture.size_bytes();
+    let loaded = load(capture.clone(), size, store, observer);
+    // Damage is the reason for whatever else there is to complain about.
+    if !matches!(loaded, Err(IndexError::Cancelled)) {
+        capture.finish()?;
+    }
+    loaded
+}
+
+/// Ends a build that came to nothing: its files go, and the profile's record says why. A cancelled build leaves the
+/// record as it is.
+pub fn give_up(store: &Store, key: &BuildKey, error: &IndexError) -> Result<(), IndexError> {
+    let catalog = store.catalog();
+    let noted = match error {
+        IndexError::Store(error @ StoreError::DamagedCapture(id)) => {
+            catalog.note_damage(id, &error.to_string())
+        }
+        _ => Ok(()),
+    };
+    let failed = match error {
+        IndexError::Cancelled => Ok(()),
+        error => catalog.fail(key, &error.to_string()),
+    };
+    let deleted = store.delete_build(key);
+    Ok(noted.and(failed).and(deleted)?)
+}
+
 fn build(store: &Store, key: &BuildKey, observer: &dyn Observer) -> Result<Manifest, IndexError> {
-    let file = store.captures().open(&key.profile)?;
-    let size = file.metadata()?.len();
-    let loaded = load(file, size, store, observer)?;
+    let loaded = load_stored(store, &key.profile, observer)?;
     let symbols = symbolize(&loaded, store, observer)?;
     let manifest = write(loaded, symbols, store, key, observer)?;
     publish(store, key, &manifest)?;

@@ -40,7 +40,7 @@ mod window;
 mod write;
 
 pub use debug_files::add_debug_files;
-pub use ingest::ingest;
+pub use ingest::{give_up, ingest, load_stored};
 pub use load::{Loaded, load};
 pub use manifest::{decode_manifest, encode_manifest};
 pub use observer::{Observer, Phase, Progress};

@@ -545,7 +545,7 @@ fn a_cancelled_build_leaves_nothing_behind_wherever_it_is_cancelled() {
             Err(error) => assert!(matches!(error, IndexError::Cancelled), "{error}"),
         }
         let state = store.catalog().get(&profile).expect("a catalogue").expect("a record").state;
-        assert_eq!(state, ProfileState::Indexing, "to be built again");
+        assert_eq!(state, ProfileState::Indexing { answering: None }, "to be built again");
         for place in ["segments", "summaries", "tmp"] {
             let left = std::fs::read_dir(store.directory().join(place)).expect("a directory of the store");
             assert_eq!(left.count(), 0, "left in {place}");

@@ -58,6 +58,7 @@ impl Meta {
             data_id: None,
             state: ProfileState::Stored,
             summary: None,
+            damage: None,
         })
     }
 

@@ -10,7 +10,8 @@ use std::fs;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use super::row::Row;
-use super::{Catalog, Origin, ProfileRecord, ProfileState, Published, SUMMARY_LEN_MAX};
+use super::transitions::newest_first;
+use super::{Catalog, Lease, ProfileRecord, Published};
 use crate::captures::Meta;
 use crate::database::{Database, DatabaseError};
 use crate::layout::Layout;
@@ -23,6 +24,11 @@ pub(crate) struct LocalCatalog {
     database: Mutex<Option<Database>>,
 }
 
+/// A smaller database is left as it is: sled takes half a megabyte for nothing.
+const COMPACT_BYTES_MIN: u64 = 8 << 20;
+/// How many times the bytes of its rows a database may take.
+const COMPACT_WASTE_MIN: u64 = 4;
+
 type Rows = BTreeMap<ProfileId, Row>;
 /// The right to change the catalogue.
 type Writer<'a> = MutexGuard<'a, Option<Database>>;
@@ -31,22 +37,17 @@ impl LocalCatalog {
     /// Opens the catalogue. What sled lost is taken from the `.meta` files; a build that was running when the last
     /// process ended is none any more.
     pub(crate) fn open(layout: &Layout) -> Result<Self> {
+        // A crash may have left it; what it holds is in the catalogue, or in what was exchanged for it.
+        durable::remove_dir(&layout.compacted_catalog())?;
         let (database, mut rows) = open_database(layout)?;
         for id in Meta::list(layout)? {
             if !rows.contains_key(&id) {
                 rows.extend(restore(layout, &id)?.map(|row| (id, row)));
             }
         }
-        for row in rows.values_mut().filter(|row| row.record.state == ProfileState::Indexing) {
-            row.record.state = ProfileState::Stored;
-        }
+        rows.values_mut().for_each(Row::end_build);
         bring_to(&database, &rows).map_err(failed)?;
         Ok(Self { layout: layout.clone(), rows: RwLock::new(rows), database: Mutex::new(Some(database)) })
-    }
-
-    /// Forgets the builds of a profile: it is stored, and wants a new one.
-    pub(crate) fn reset(&self, id: &ProfileId) -> Result<()> {
-        self.change(id, |row| row.record.state = ProfileState::Stored).map(drop)
     }
 
     fn rows(&self) -> RwLockReadGuard<'_, Rows> {
@@ -61,23 +62,30 @@ impl LocalCatalog {
         self.database.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Applies a change to an existing row.
-    fn change(&self, id: &ProfileId, change: impl FnOnce(&mut Row)) -> Result<Row> {
+    /// Applies a change to an existing row, and stores it if the change says that it made one.
+    fn change<T>(
+        &self,
+        id: &ProfileId,
+        change: impl FnOnce(&mut Row) -> Result<Option<T>>,
+    ) -> Result<Option<T>> {
         let writer = self.writer();
         let mut row = self.row(id)?;
-        change(&mut row);
-        self.store(writer, row)
+        let changed = change(&mut row)?;
+        if changed.is_some() {
+            self.store(writer, row)?;
+        }
+        Ok(changed)
     }
 
-    /// Applies a change if the build is the newest one and still running; says whether it was.
-    fn change_build(&self, build: &BuildKey, change: impl FnOnce(&mut ProfileRecord)) -> Result<bool> {
-        let writer = self.writer();
-        match self.row(&build.profile) {
-            Ok(mut row) if row.newest == build.generation && row.record.state == ProfileState::Indexing => {
-                change(&mut row.record);
-                self.store(writer, row).map(|_| true)
-            }
-            _ => Ok(false),
+    /// As [`Self::change`], on a profile that may have been deleted meanwhile; says whether there was a change.
+    fn change_build(
+        &self,
+        build: &BuildKey,
+        change: impl FnOnce(&mut Row) -> Result<Option<()>>,
+    ) -> Result<bool> {
+        match self.change(&build.profile, change) {
+            Err(StoreError::NoSuchProfile(_)) => Ok(false),
+            changed => Ok(changed?.is_some()),
         }
     }
 
@@ -114,8 +122,8 @@ impl Catalog for LocalCatalog {
     fn insert(&self, record: ProfileRecord) -> Result<ProfileRecord> {
         let writer = self.writer();
         let row = match self.row(&record.id) {
-            Ok(row) => Row { record: merge(row.record, record), ..row },
-            Err(_) => Row { record, newest: Generation(0) },
+            Ok(row) => row.merged(record),
+            Err(_) => Row::new(record),
         };
         Meta::write(&row.record, &self.layout)?;
         Ok(self.store(writer, row)?.record)
@@ -126,9 +134,7 @@ impl Catalog for LocalCatalog {
     }
 
     fn list(&self) -> Result<Vec<ProfileRecord>> {
-        let mut records: Vec<_> = self.rows().values().map(|row| row.record.clone()).collect();
-        records.sort_by(|a, b| b.created_at_ms.cmp(&a.created_at_ms).then_with(|| a.id.cmp(&b.id)));
-        Ok(records)
+        Ok(newest_first(self.rows().values().map(|row| row.record.clone()).collect()))
     }
 
     fn set_labels(&self, id: &ProfileId, labels: &BTreeMap<String, String>) -> Result<ProfileRecord> {
@@ -140,30 +146,60 @@ impl Catalog for LocalCatalog {
     }
 
     fn begin_build(&self, id: &ProfileId) -> Result<Generation> {
-        let row = self.change(id, |row| {
-            row.newest.0 += 1;
-            row.record.state = ProfileState::Indexing;
-        })?;
-        Ok(row.newest)
+        let begun = self.change(id, |row| Ok(Some(row.begin(None))))?;
+        begun.ok_or_else(|| StoreError::NoSuchProfile(id.clone()))
+    }
+
+    fn open_jobs(&self, now_ms: u64) -> Result<Vec<ProfileId>> {
+        let rows = self.rows();
+        let open = rows.values().filter(|row| row.is_open_job(now_ms)).map(|row| row.record.clone());
+        Ok(newest_first(open.collect()).into_iter().rev().map(|record| record.id).collect())
+    }
+
+    fn take_job(&self, id: &ProfileId, lease: &Lease) -> Result<Option<Generation>> {
+        self.change(id, |row| Ok(row.take(lease)))
+    }
+
+    fn renew_lease(&self, build: &BuildKey, lease: &Lease) -> Result<bool> {
+        self.change_build(build, |row| Ok(row.renew(build.generation, lease)))
     }
 
     fn publish(&self, build: &BuildKey, data_id: Option<String>, summary: Vec<u8>) -> Result<Published> {
-        if summary.len() > SUMMARY_LEN_MAX {
-            let len = summary.len();
-            let message = format!("a summary of {len} bytes is too long; give {SUMMARY_LEN_MAX} at most");
-            return Err(StoreError::Refused(message));
-        }
-        let published = self.change_build(build, |record| {
-            record.data_id = data_id;
-            record.summary = Some(summary);
-            record.state = ProfileState::Ready { generation: build.generation };
-        })?;
+        let published = self.change_build(build, |row| row.publish(build.generation, data_id, summary))?;
         Ok(if published { Published::Current } else { Published::Superseded })
     }
 
     fn fail(&self, build: &BuildKey, reason: &str) -> Result<()> {
-        let state = ProfileState::Failed { reason: reason.to_owned() };
-        self.change_build(build, |record| record.state = state).map(drop)
+        self.change_build(build, |row| Ok(row.fail(build.generation, reason))).map(drop)
+    }
+
+    fn lose_build(&self, build: &BuildKey, damage: &str) -> Result<bool> {
+        self.change_build(build, |row| Ok(row.lose(build.generation, damage)))
+    }
+
+    fn note_damage(&self, id: &ProfileId, damage: &str) -> Result<()> {
+        self.change(id, |row| Ok(row.note_damage(damage))).map(drop)
+    }
+
+    fn compact(&self) -> Result<u64> {
+        let mut writer = self.writer();
+        let rows = self.rows();
+        let before = durable::size_bytes(&self.layout.catalog())?;
+        let needed = rows.values().map(|row| Ok(row.encode()?.len() as u64)).sum::<Result<u64>>()?;
+        if before < COMPACT_BYTES_MIN || before / COMPACT_WASTE_MIN < needed {
+            return Ok(0);
+        }
+        let fresh = self.layout.compacted_catalog();
+        durable::remove_dir(&fresh)?;
+        let database = Database::open_or_repair(&fresh).map_err(failed)?;
+        bring_to(&database, &rows).map_err(failed)?;
+        drop(database);
+        durable::sync_dir(&fresh)?;
+        // Closed before it is exchanged; the next change opens what lies there then.
+        *writer = None;
+        durable::exchange(&fresh, &self.layout.catalog())?;
+        durable::remove_dir(&fresh)?;
+        Ok(before.saturating_sub(durable::size_bytes(&self.layout.catalog())?))
     }
 
     fn remove(&self, id: &ProfileId) -> Result<bool> {
@@ -220,7 +256,7 @@ fn bring_to(database: &Database, rows: &Rows) -> Result<(), DatabaseError> {
 /// The row that a `.meta` stands for.
 fn restore(layout: &Layout, id: &ProfileId) -> Result<Option<Row>> {
     match Meta::read(id, &layout.meta(id)) {
-        Ok(record) => Ok(Some(Row { record, newest: Generation(0) })),
+        Ok(record) => Ok(Some(Row::new(record))),
         // One damaged file must not keep all other profiles from being served.
         Err(error @ StoreError::Corrupt { .. }) => {
             tracing::error!("{error}; its profile is left out");
@@ -235,18 +271,6 @@ fn set_aside(layout: &Layout) -> Result<()> {
     let (from, to) = (layout.catalog(), layout.damaged_catalog());
     durable::remove_dir(&to)?;
     fs::rename(&from, &to).map_err(StoreError::io("rename", &from))
-}
-
-fn merge(old: ProfileRecord, new: ProfileRecord) -> ProfileRecord {
-    let mut record = old;
-    record.labels.extend(new.labels);
-    if !new.name.is_empty() {
-        record.name = new.name;
-    }
-    if record.origin != Origin::Uploaded {
-        record.origin = new.origin;
-    }
-    record
 }
 
 fn key(id: &ProfileId) -> &[u8] {

@@ -10,10 +10,13 @@ const HEADER_LEN: usize = 9;
 
 /// What the catalogue stores of a profile: its record, and what readers don't see.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Row {
-    pub(super) record: ProfileRecord,
+pub(crate) struct Row {
+    pub(crate) record: ProfileRecord,
     /// The newest build that was begun; only it may be published.
     pub(super) newest: Generation,
+    /// Until when the builder has it, in milliseconds since 1970; none is for ever.
+    #[serde(default)]
+    pub(super) leased_until_ms: Option<u64>,
 }
 
 impl Row {

@@ -17,6 +17,7 @@ use super::column::Column;
 use super::packed::Number;
 use super::toc::{self, Encoding, Entry};
 use super::{ALIGNMENT, FOOTER_LEN, MAGIC, VERSION, header};
+use crate::damage::Watch;
 use crate::{Result, StoreError};
 
 /// An open segment. Its columns borrow from it.
@@ -24,6 +25,7 @@ pub struct Segment {
     map: Mmap,
     path: PathBuf,
     sections: HashMap<String, Section>,
+    watch: Watch,
 }
 
 struct Section {
@@ -33,20 +35,34 @@ struct Section {
 }
 
 impl Segment {
-    pub(super) fn open(path: &Path) -> Result<Self> {
+    pub(super) fn open(path: &Path, watch: Watch) -> Result<Self> {
         let file = match File::open(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 return Err(StoreError::NotFound { what: format!("the segment `{}`", path.display()) });
             }
             opened => opened.map_err(StoreError::io("open", path))?,
         };
-        let map = map_read_only(&file).map_err(StoreError::io("map", path))?;
+        Self::of_map(map_read_only(&file).map_err(StoreError::io("map", path))?, path, watch)
+    }
+
+    /// A segment that lies in memory.
+    #[cfg(feature = "testing")]
+    pub(crate) fn of_bytes(bytes: &[u8], watch: Watch) -> Result<Self> {
+        let path = Path::new("in memory");
+        let failed = |error| StoreError::io("map", path)(error);
+        let mut map = memmap2::MmapMut::map_anon(bytes.len()).map_err(failed)?;
+        map.copy_from_slice(bytes);
+        let map = map.make_read_only().map_err(StoreError::io("map", path))?;
+        Self::of_map(map, path, watch)
+    }
+
+    fn of_map(map: Mmap, path: &Path, watch: Watch) -> Result<Self> {
         let damaged = |what: &str| StoreError::corrupt(format!("{what} of the segment `{}`", path.display()));
         check_header(&map, path)?;
         let (entries, end) = toc::decode(&map).ok_or_else(|| damaged("the table"))?;
         let section = |entry: Entry| (entry.name.clone(), Section { entry, sound: OnceLock::new() });
         let sections = entries.into_iter().map(section).collect();
-        let segment = Self { sections, map, path: path.to_owned() };
+        let segment = Self { sections, map, path: path.to_owned(), watch };
         if segment.is_padded(end) { Ok(segment) } else { Err(damaged("the padding")) }
     }
 
@@ -86,6 +102,12 @@ impl Segment {
             return Ok(());
         }
         Err(self.damaged(name, "has a wrong checksum"))
+    }
+
+    /// Looks whether every section is whole, those too that were found so before.
+    pub fn verify_all(&self) -> Result<()> {
+        let wrong = self.sections.values().find(|section| !self.is_sound(&section.entry));
+        wrong.map_or(Ok(()), |section| Err(self.damaged(&section.entry.name, "has a wrong checksum")))
     }
 
     /// The names of all sections, in order.
@@ -168,7 +190,8 @@ impl Segment {
     }
 
     fn damaged(&self, name: &str, how: &str) -> StoreError {
-        StoreError::corrupt(format!("section `{name}` of the segment `{}` {how}: it", self.path.display()))
+        let what = format!("section `{name}` of the segment `{}` {how}: it", self.path.display());
+        self.watch.note(StoreError::corrupt(what))
     }
 }
 

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use super::reader::LocalReader;
 use super::writer::LocalWriter;
 use super::{SummaryIndex, SummaryReader, SummaryWriter};
+use crate::damage::DamageLog;
 use crate::layout::Layout;
-use crate::{BuildKey, Result, durable};
+use crate::{BuildKey, Result, StoredBuild, durable};
 
 /// An open database costs some megabytes and a descriptor or two, a closed one some milliseconds to open again.
 const OPEN_MAX: usize = 32;
@@ -17,6 +18,7 @@ const OPEN_BYTES_MAX: u64 = 256 << 20;
 pub(crate) struct LocalSummaries {
     layout: Layout,
     open: Mutex<Open>,
+    damage: Arc<DamageLog>,
 }
 
 #[derive(Default)]
@@ -31,8 +33,8 @@ struct Open {
 type Slot = Mutex<Weak<LocalReader>>;
 
 impl LocalSummaries {
-    pub(crate) fn new(layout: Layout) -> Self {
-        Self { layout, open: Mutex::default() }
+    pub(crate) fn new(layout: Layout, damage: Arc<DamageLog>) -> Self {
+        Self { layout, open: Mutex::default(), damage }
     }
 }
 
@@ -74,12 +76,20 @@ impl SummaryIndex for LocalSummaries {
         let mut shared = lock(&slot);
         let reader = match shared.upgrade() {
             Some(reader) => reader,
-            None => Arc::new(LocalReader::open(build, &self.layout.summary(build))?),
+            None => {
+                let watch = self.damage.watch(build);
+                let reader = LocalReader::open(build, &self.layout.summary(build), watch.clone());
+                Arc::new(reader.map_err(|error| watch.note(error))?)
+            }
         };
         *shared = Arc::downgrade(&reader);
         // Closed after the lock is given back: closing a database takes a while.
         let _pushed_out = lock(&self.open).use_now(build, &reader);
         Ok(reader)
+    }
+
+    fn list(&self) -> Result<Vec<StoredBuild>> {
+        StoredBuild::in_dir(&self.layout.summaries(), "")
     }
 
     fn delete(&self, build: &BuildKey) -> Result<()> {

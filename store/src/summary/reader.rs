@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::writer::failed;
 use super::{SummaryReader, Visit, row};
+use crate::damage::Watch;
 use crate::database::Database;
 use crate::{BuildKey, Result, StoreError};
 
@@ -13,10 +14,11 @@ pub(super) struct LocalReader {
     database: Database,
     count: u32,
     size_bytes: u64,
+    watch: Watch,
 }
 
 impl LocalReader {
-    pub(super) fn open(build: &BuildKey, path: &Path) -> Result<Self> {
+    pub(super) fn open(build: &BuildKey, path: &Path, watch: Watch) -> Result<Self> {
         // Opening would create it.
         if !path.join("db").exists() {
             return Err(lost(build, "it has none"));
@@ -25,7 +27,7 @@ impl LocalReader {
         let commit = database.get(row::COMMIT_KEY).map_err(|error| failed(build, error))?;
         let count = commit.and_then(|bytes| row::decode_commit(&bytes));
         let count = count.ok_or_else(|| lost(build, "they were not finished"))?;
-        Ok(Self { build: build.clone(), size_bytes: database.size_bytes()?, database, count })
+        Ok(Self { build: build.clone(), size_bytes: database.size_bytes()?, database, count, watch })
     }
 
     /// What it may come to take in memory while it is open.
@@ -58,17 +60,27 @@ impl LocalReader {
 
 impl SummaryReader for LocalReader {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        self.find(key).map_err(|error| self.watch.note(error))
+    }
+
+    fn scan(&self, prefix: &[u8], visit: &mut Visit<'_>) -> Result<()> {
+        self.walk(prefix, visit).map_err(|error| self.watch.note(error))
+    }
+}
+
+impl LocalReader {
+    fn find(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
         let stored = self.database.get(&row::key(key)).map_err(|error| failed(&self.build, error))?;
         if let Some(bytes) = stored {
             let (_, value) = row::decode(key, &bytes).ok_or_else(|| lost(&self.build, "a row is damaged"))?;
             return Ok(Some(value.to_vec()));
         }
         // A scan of the one key tells a row that never was from one that is gone.
-        self.scan(key, &mut |_, _| ControlFlow::Break(()))?;
+        self.walk(key, &mut |_, _| ControlFlow::Break(()))?;
         Ok(None)
     }
 
-    fn scan(&self, prefix: &[u8], visit: &mut Visit<'_>) -> Result<()> {
+    fn walk(&self, prefix: &[u8], visit: &mut Visit<'_>) -> Result<()> {
         let start = row::key(prefix);
         let mut expected = self.number_at(&start)?;
         for row in self.database.rows_from(&start) {
@@ -93,7 +105,9 @@ mod tests {
     use super::super::SummaryWriter;
     use super::super::writer::LocalWriter;
     use super::*;
+    use crate::damage::DamageLog;
     use crate::{Generation, ProfileId};
+    use std::sync::Arc;
 
     fn open_without(removed: &[u8]) -> (tempfile::TempDir, Result<LocalReader>) {
         let profile = ProfileId::parse(&format!("p_{}", "c".repeat(32))).unwrap();
@@ -108,7 +122,7 @@ mod tests {
         let database = Database::open_or_repair(&path).unwrap();
         database.remove(&row::key(removed)).unwrap();
         drop(database);
-        let reader = LocalReader::open(&build, &path);
+        let reader = LocalReader::open(&build, &path, Arc::new(DamageLog::default()).watch(&build));
         (dir, reader)
     }
 
