@@ -1,7 +1,8 @@
 //! Operating a server: its configuration, its tokens, its log, its end.
 
 use serde_json::Value;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
@@ -164,4 +165,27 @@ fn a_signal_ends_the_server_in_good_order_and_its_log_is_one_object_a_line() {
         assert_eq!((&answered["status"], &answered["span"]["method"]), (&200.into(), &"GET".into()));
         assert_eq!(answered["span"]["id"].as_str().map(str::len), Some(16));
     }
+}
+
+#[test]
+fn an_upload_under_way_holds_the_end_up_until_a_second_signal() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start(&mut bytehound(&folder.path().join("data"), &["server", "--port", "0"]));
+    let mut upload = TcpStream::connect(server.url.trim_start_matches("http://")).expect("it listens");
+    upload
+        .write_all(b"POST /v1/profiles HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\nHalf")
+        .expect("it is sent");
+    let receiving = || {
+        let observed: Value = serde_json::from_str(&server.get("/v1/observe", None).1).expect("JSON");
+        observed["receiver"]["running"] == 1
+    };
+    while !receiving() {}
+    assert_eq!(server.get("/readyz", None).0, 200);
+    server.signal("TERM");
+    while server.get("/readyz", None).0 != 503 {}
+    assert_eq!(server.get("/v1/profiles", None).0, 200, "questions are answered until the end");
+    let another = ureq::post(format!("{}/v1/profiles", server.url)).send("x");
+    assert!(matches!(another, Err(ureq::Error::StatusCode(503))), "{another:?}");
+    server.signal("TERM");
+    assert_eq!(server.ended().0, Some(143));
 }
