@@ -16,6 +16,8 @@ pub(super) struct Defects {
     pub(super) unknown_frees: u64,
     /// A realloc, by id, of a block that was never seen.
     pub(super) unknown_reallocs: u64,
+    /// A realloc, by address, of a block that was never seen.
+    pub(super) older_blocks: u64,
     /// A death stamped before the birth of its block.
     pub(super) early_deaths: u64,
     /// An allocation larger than any address space.
@@ -54,6 +56,7 @@ impl Defects {
         self.missed_frees += other.missed_frees;
         self.unknown_frees += other.unknown_frees;
         self.unknown_reallocs += other.unknown_reallocs;
+        self.older_blocks += other.older_blocks;
         self.early_deaths += other.early_deaths;
         self.impossible_sizes += other.impossible_sizes;
     }
@@ -69,6 +72,7 @@ impl Defects {
             (self.duplicate_ids, "allocations with the id of a live block were left out"),
             (self.unknown_frees, "frees of blocks that were never seen allocated were left out"),
             (self.unknown_reallocs, "reallocs of blocks that were never seen allocated were left out"),
+            (self.older_blocks, "reallocs of blocks that were never seen allocated count as allocations"),
             (self.early_deaths, "frees stamped before the birth of their block were moved to that moment"),
             (self.impossible_sizes, "allocations of an impossible size were left out"),
             (

@@ -180,6 +180,7 @@ impl Rows {
     fn reallocate(&mut self, old: Key, new: Key, at: Moment, block: &Block) -> Result<(), IndexError> {
         let Some(old_row) = self.live.remove(old) else {
             if matches!(new, Key::Pointer(_)) {
+                self.defects.older_blocks += 1;
                 return self.allocate(new, at, block);
             }
             self.defects.unknown_reallocs += 1;

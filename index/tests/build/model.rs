@@ -77,6 +77,18 @@ pub(crate) struct Model {
     steps: Vec<Step>,
     live: HashMap<(bool, u64), usize>,
     end: u64,
+    deviations: Deviations,
+}
+
+/// How often the events were not as they should be.
+#[derive(Default)]
+struct Deviations {
+    missed_frees: u64,
+    duplicate_ids: u64,
+    unknown_frees: u64,
+    unknown_reallocs: u64,
+    older_blocks: u64,
+    early_deaths: u64,
 }
 
 fn key(id: u64, pointer: u64) -> (bool, u64) {
@@ -100,6 +112,8 @@ impl Model {
             Happening::Alloc { id, pointer, size, backtrace } => {
                 if id == 0 || !self.live.contains_key(&key(id, pointer)) {
                     self.birth(time, key(id, pointer), pointer, size, backtrace, None);
+                } else {
+                    self.deviations.duplicate_ids += 1;
                 }
             }
             Happening::Realloc { id, old_pointer, pointer, size, backtrace } => {
@@ -109,15 +123,17 @@ impl Model {
                         self.rows[old].flags = flags::REALLOCATED;
                         self.birth(time, key(id, pointer), pointer, size, backtrace, Some(old));
                     }
-                    None if id == 0 => self.birth(time, key(id, pointer), pointer, size, backtrace, None),
-                    None => {}
+                    None if id == 0 => {
+                        self.deviations.older_blocks += 1;
+                        self.birth(time, key(id, pointer), pointer, size, backtrace, None);
+                    }
+                    None => self.deviations.unknown_reallocs += 1,
                 }
             }
-            Happening::Free { id, pointer } => {
-                if let Some(row) = self.live.remove(&key(id, pointer)) {
-                    self.death(row, time);
-                }
-            }
+            Happening::Free { id, pointer } => match self.live.remove(&key(id, pointer)) {
+                Some(row) => self.death(row, time),
+                None => self.deviations.unknown_frees += 1,
+            },
         }
     }
 
@@ -134,6 +150,7 @@ impl Model {
         let backtrace = backtrace as u32 - 1;
         self.rows.push(ModelRow { birth: time, death: NEVER, size, address, backtrace, flags: 0, from });
         if let Some(unseen) = self.live.insert(key, row) {
+            self.deviations.missed_frees += 1;
             self.death(unseen, time);
         }
         self.steps.push(Step { time, born: Some(row), died: from });
@@ -145,8 +162,31 @@ impl Model {
     }
 
     fn end_row(&mut self, row: usize, time: u64) -> u64 {
+        self.deviations.early_deaths += u64::from(time < self.rows[row].birth);
         self.rows[row].death = time.max(self.rows[row].birth);
         self.rows[row].death
+    }
+
+    /// What a profile says of the deviations.
+    pub(crate) fn defects(&self) -> Vec<String> {
+        let Deviations {
+            missed_frees,
+            duplicate_ids,
+            unknown_frees,
+            unknown_reallocs,
+            older_blocks,
+            early_deaths,
+        } = self.deviations;
+        let counted = [
+            (missed_frees, "allocations at the address of a live block: that block counts as freed then"),
+            (duplicate_ids, "allocations with the id of a live block were left out"),
+            (unknown_frees, "frees of blocks that were never seen allocated were left out"),
+            (unknown_reallocs, "reallocs of blocks that were never seen allocated were left out"),
+            (older_blocks, "reallocs of blocks that were never seen allocated count as allocations"),
+            (early_deaths, "frees stamped before the birth of their block were moved to that moment"),
+        ];
+        let told = counted.into_iter().filter(|(count, _)| *count > 0);
+        told.map(|(count, what)| format!("{count} {what}")).collect()
     }
 
     /// Row ids by (birth, id).

@@ -52,6 +52,7 @@ proptest! {
         prop_assert_eq!(&built.buckets, &model.buckets());
         prop_assert_eq!(&built.cells, &model.cells());
         prop_assert_eq!((built.manifest.peak_bytes, built.manifest.peak_at_us), model.peak());
+        prop_assert_eq!(&built.manifest.defects, &model.defects());
         check_sums(&built);
     }
 }

@@ -146,23 +146,37 @@ impl Frame {
     }
 
     fn append<T: Number>(&self, values: &[T], words: &mut Vec<u64>) {
-        let start = words.len();
-        words.resize(start + LANES * self.width as usize, 0);
-        let codes = &mut words[start..];
         if self.width == 0 {
             return;
         }
-        let highest = highest_code(self.width);
-        for (at, value) in values.iter().map(|value| value.widen()).enumerate() {
-            let is_largest = self.has_largest && value == T::LARGEST;
-            let code = if is_largest { highest } else { value - self.base };
-            let (lane, bit) = (at % LANES, at / LANES * self.width as usize);
-            let (word, shift) = (LANES * (bit / 64) + lane, bit % 64);
-            codes[word] |= code << shift;
-            if shift + self.width as usize > 64 {
-                codes[word + LANES] |= code >> (64 - shift);
+        let codes = self.codes(values);
+        let (mut pending, mut filled) = ([0; LANES], 0);
+        for pair in codes.chunks_exact(LANES) {
+            for (word, code) in pending.iter_mut().zip(pair) {
+                *word |= code << filled;
+            }
+            filled += self.width;
+            if filled >= u64::BITS {
+                words.extend(pending);
+                filled -= u64::BITS;
+                for (word, code) in pending.iter_mut().zip(pair) {
+                    // In two shifts, since one of 64 bits would be one of none.
+                    *word = (code >> 1) >> (self.width - filled - 1);
+                }
             }
         }
+    }
+
+    fn codes<T: Number>(&self, values: &[T]) -> [u64; FRAME] {
+        let mut codes = [0; FRAME];
+        for (code, value) in codes.iter_mut().zip(values) {
+            *code = value.widen().wrapping_sub(self.base);
+        }
+        if self.has_largest {
+            let (largest, highest) = (T::LARGEST.wrapping_sub(self.base), highest_code(self.width));
+            codes.iter_mut().for_each(|code| *code = if *code == largest { highest } else { *code });
+        }
+        codes
     }
 }
 
@@ -223,12 +237,7 @@ impl<'a> PackedWords<'a> {
             out.fill(T::narrow(if frame.has_largest { T::LARGEST } else { frame.base }));
             return;
         }
-        let mut wide = [0; FRAME];
-        for (step, pair) in wide.chunks_exact_mut(LANES).enumerate() {
-            for (lane, value) in pair.iter_mut().enumerate() {
-                *value = code_at(codes, lane, step, frame.width);
-            }
-        }
+        let mut wide = unpack_codes(codes, frame.width);
         if frame.has_largest {
             let highest = highest_code(frame.width);
             let largest = T::LARGEST.wrapping_sub(frame.base);
@@ -240,13 +249,34 @@ impl<'a> PackedWords<'a> {
     }
 }
 
+/// All codes of a frame.
+#[inline]
+fn unpack_codes(codes: &[u64], width: u32) -> [u64; FRAME] {
+    let mask = highest_code(width);
+    let mut pairs = codes.chunks_exact(LANES).map(|pair| [pair[0], pair[1]]);
+    let mut next = || pairs.next().unwrap_or_default();
+    let (mut low, mut high, mut shift) = (next(), next(), 0);
+    let mut wide = [0; FRAME];
+    for out in wide.chunks_exact_mut(LANES) {
+        for lane in 0..LANES {
+            // In two shifts, since one of 64 bits would be one of none.
+            out[lane] = (low[lane] >> shift | (high[lane] << 1) << (63 - shift)) & mask;
+        }
+        shift += width;
+        if shift >= u64::BITS {
+            shift -= u64::BITS;
+            low = std::mem::replace(&mut high, next());
+        }
+    }
+    wide
+}
+
 /// The code at a step of a lane: `width` bits that begin in one word and may end in the lane's next.
 #[inline(always)]
 fn code_at(codes: &[u64], lane: usize, step: usize, width: u32) -> u64 {
     debug_assert!(step < PER_LANE);
     let bit = step * width as usize;
     let (word, shift) = (LANES * (bit / 64) + lane, bit % 64);
-    // In two shifts, since one of 64 bits would be one of none.
     let high = (codes[word + LANES] << 1) << (63 - shift);
     (codes[word] >> shift | high) & highest_code(width)
 }
