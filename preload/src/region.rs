@@ -13,6 +13,8 @@ use crate::{handover, sys};
 /// there.
 const LEN_MAX: usize = 8 << 30;
 const LEN_MIN: usize = 16 << 20;
+/// All that most programs need: behind it lie the stacks of those that have many.
+const SMALL_PAGES_LEN: usize = 8 << 20;
 /// Where the program's address space is limited, it keeps all but this part of it.
 const SHARE: u64 = 16;
 
@@ -37,7 +39,9 @@ pub(crate) fn make(settings: &Settings, process: u32) -> Option<&'static Region>
 fn make_own(largest: usize) -> Option<&'static Region> {
     let mut lens = (0..).map(|halvings| largest >> halvings).take_while(|&len| len >= LEN_MIN);
     let memory = lens.find_map(|len| sys::map(len).ok())?;
-    sys::keep_pages_small(memory);
+    let (start, rest) = memory.split_at(SMALL_PAGES_LEN.min(memory.len()));
+    sys::keep_pages_small(start);
+    sys::use_large_pages(rest);
     // Forked children are silent, and have nothing to do with what their parent writes.
     sys::wipe_on_fork(memory);
     let start = memory.as_mut_ptr().expose_provenance();

@@ -7,7 +7,7 @@ use core::sync::atomic::Ordering;
 use core::time::Duration;
 
 use bytehound_format::v2::batch::{Node, Room, State};
-use bytehound_rings::{Pushed, Recent, Region, Tick};
+use bytehound_rings::{Pushed, Region, Tick};
 
 use crate::unwind::Unwinder;
 use crate::{arch, clock, lifecycle, region, signal, sys, unwind};
@@ -16,16 +16,11 @@ use crate::{arch, clock, lifecycle, region, signal, sys, unwind};
 pub(crate) struct Thread {
     region: &'static Region,
     record: &'static bytehound_rings::Thread,
-    own: UnsafeCell<Own>,
+    /// What only the owner touches.
+    unwinder: UnsafeCell<Unwinder>,
 }
 
-/// What only the owner touches.
-struct Own {
-    unwinder: Unwinder,
-    recent: Recent,
-}
-
-// SAFETY: `own` is only reached through `Thread::stack`, which only the owner may call.
+// SAFETY: `unwinder` is only reached through `Thread::stack`, which only the owner may call.
 unsafe impl Sync for Thread {}
 
 /// Takes over what no thread owns, or makes it. None if there is no memory.
@@ -60,7 +55,7 @@ fn make(region: &'static Region, record: &'static bytehound_rings::Thread) -> Op
     unsafe {
         (&raw mut (*thread).region).write(region);
         (&raw mut (*thread).record).write(record);
-        Unwinder::prepare(&raw mut (*(*thread).own.get()).unwinder);
+        Unwinder::prepare((*thread).unwinder.get());
         Some(&*thread)
     }
 }
@@ -125,7 +120,7 @@ impl Thread {
     /// Whether all of these lie on the stack that was walked last.
     pub(crate) fn knows_stack_of(&self, addresses: [u64; 2]) -> bool {
         // SAFETY: only numbers are read, whatever the hook is doing that was interrupted.
-        unsafe { Unwinder::knows_stack_of(&raw const (*self.own.get()).unwinder, addresses) }
+        unsafe { Unwinder::knows_stack_of(self.unwinder.get(), addresses) }
     }
 
     /// Makes good what a hook that was left has left undone.
@@ -137,8 +132,8 @@ impl Thread {
         // SAFETY: as the caller vouches, nobody is in there; zero is a valid value of all that `prepare` does not write.
         unsafe {
             self.record.recover();
-            self.own.get().write_bytes(0, 1);
-            Unwinder::prepare(&raw mut (*self.own.get()).unwinder);
+            self.unwinder.get().write_bytes(0, 1);
+            Unwinder::prepare(self.unwinder.get());
         }
     }
 
@@ -149,8 +144,8 @@ impl Thread {
     #[inline(never)]
     pub(crate) unsafe fn stack(&self, frame: &arch::HookFrame) -> Node {
         // SAFETY: by this function's contract nobody else has a reference.
-        let Own { unwinder, recent } = unsafe { &mut *self.own.get() };
-        let node = unwinder.trace(frame, |caller, address| recent.child(self.region, caller, address));
+        let unwinder = unsafe { &mut *self.unwinder.get() };
+        let node = unwinder.trace(frame, self.region);
         if unwind::are_backtraces_checked() {
             unwinder.check(frame, node, self.region);
         }

@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! region   head, then what was allocated, in no order:
-//!          thread records (each with its ring) · levels of the table of nodes · segments of nodes
+//!          thread records (each with its ring) · levels of the tables of nodes · segments of nodes
 //! ```
 //!
 //! [`Thread`] and [`Stacks`] are what hooks use; they take no lock, allocate nothing but from the region, and make no
@@ -16,8 +16,8 @@ mod drain;
 mod feed;
 mod finish;
 mod handover;
+mod node_table;
 mod progress;
-mod recent;
 mod region;
 mod ring;
 mod stacks;
@@ -28,9 +28,9 @@ pub use commit::Commit;
 pub use drain::{Drain, Extent, Round, Sink};
 pub use finish::{Blocks, Finished, finish};
 pub use handover::{Clock, HANDOVER_LEN, Handover, Left, Ticket};
-pub use recent::Recent;
+pub use node_table::Fingerprint;
 pub use region::Region;
 pub use ring::{Pushed, RING_LEN, Ring};
-pub use stacks::Stacks;
+pub use stacks::{Innermost, Stacks};
 pub use thread::Thread;
 pub use tick::Tick;

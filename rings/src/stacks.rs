@@ -1,19 +1,14 @@
-//! The tree of stacks: a stack is a node, its parent the stack of the caller. Nodes are kept for good.
-//!
-//! Looking up and adding take no lock. The table is a sequence of levels, each four times the one before; a node
-//! belongs into one bucket of each and lies in the first that had room.
+//! The tree of stacks: a stack is a node, its parent the stack of the caller. Nodes are kept for good. Looking up and
+//! adding take no lock.
 
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use bytehound_format::v2::Caller;
 use bytehound_format::v2::batch::Node;
 
+use crate::node_table::{Fingerprint, NodeTable};
 use crate::region::{Plain, Region};
 
-/// Entries of a bucket: one cache line.
-const BUCKET: usize = 8;
-const LEVELS: usize = 8;
-const LEVEL_0_LEN: usize = 1 << 15;
 const SEGMENTS: usize = 20;
 /// Nodes of the first segment; each further one is twice as long.
 const SEGMENT_0_LEN: usize = 4096;
@@ -25,8 +20,19 @@ pub struct Stacks {
     count: AtomicU32,
     /// Offsets of the nodes.
     segments: [AtomicU64; SEGMENTS],
-    /// Offsets of the table's levels. Entries are `tag << 32 | node`; 0 is empty.
-    levels: [AtomicU64; LEVELS],
+    /// Stacks with a hook innermost. Nearly all searches are for these: on their own they fill fewer cache lines.
+    whole: NodeTable,
+    /// All others.
+    parts: NodeTable,
+}
+
+/// What a stack has innermost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Innermost {
+    /// The hook: the stack is whole.
+    Hook,
+    /// Another frame: the stack is a part of others.
+    Frame,
 }
 
 #[repr(C)]
@@ -46,7 +52,7 @@ const NO_CALLER: u32 = 1 << 31;
 
 /// A caller in one word. Nodes above 2³¹ do not exist: the memory for them would not fit.
 #[inline(always)]
-pub(crate) fn pack(caller: Caller) -> u32 {
+fn pack(caller: Caller) -> u32 {
     match caller {
         Caller::Node(Node(number)) => number,
         Caller::None { generation } => generation | NO_CALLER,
@@ -61,57 +67,55 @@ fn unpack(word: u32) -> Caller {
     }
 }
 
-#[inline(always)]
-pub(crate) fn hash(caller: u32, address: u64) -> u64 {
-    let mixed = address ^ u64::from(caller).wrapping_mul(0xd6e8_feb8_6659_fd93);
-    let product = u128::from(mixed) * 0x9e37_79b9_7f4a_7c15;
-    (product >> 64) as u64 ^ product as u64
-}
-
 impl Stacks {
+    /// Fetches what a search for a stack will read first.
+    #[inline(always)]
+    pub fn expect(&self, region: &Region, innermost: Innermost, fingerprint: Fingerprint) {
+        self.table(innermost).expect(region, fingerprint);
+    }
+
+    /// The stack with this fingerprint that `is_wanted`.
+    #[inline(always)]
+    pub fn find(
+        &self,
+        region: &Region,
+        innermost: Innermost,
+        fingerprint: Fingerprint,
+        is_wanted: impl FnMut(Node) -> bool,
+    ) -> Option<Node> {
+        self.table(innermost).find(region, fingerprint, is_wanted)
+    }
+
     /// The stack of a frame at `address` that `caller` has called; added, if it was not there. Unknown, if there
     /// is no memory for it.
     #[cold]
-    pub fn child(&self, region: &Region, caller: Caller, address: u64) -> Node {
+    pub fn add(
+        &self,
+        region: &Region,
+        innermost: Innermost,
+        fingerprint: Fingerprint,
+        caller: Caller,
+        address: u64,
+    ) -> Node {
         if caller == Caller::Node(Node::UNKNOWN) {
             return Node::UNKNOWN;
         }
-        self.find_or_add(region, pack(caller), address).unwrap_or(Node::UNKNOWN)
+        let caller = pack(caller);
+        let is_wanted = |node| self.words(region, node) == Some((caller, address));
+        let make = || self.keep(region, caller, address);
+        self.table(innermost).find_or_add(region, fingerprint, is_wanted, make).unwrap_or(Node::UNKNOWN)
     }
 
-    /// None if there is no memory.
-    fn find_or_add(&self, region: &Region, caller: u32, address: u64) -> Option<Node> {
-        let hash = hash(caller, address);
-        let mut ours = None;
-        for (level, place) in self.levels.iter().enumerate() {
-            let len = LEVEL_0_LEN << (2 * level);
-            let start = hash as usize % len / BUCKET * BUCKET;
-            let table: &[AtomicU64] = region.slice_or_make(place, len)?;
-            for entry in table.get(start..start + BUCKET)? {
-                let mut found = entry.load(Ordering::Acquire);
-                if found == 0 {
-                    let Node(new) = match ours {
-                        Some(node) => node,
-                        None => *ours.insert(self.add(region, caller, address)?),
-                    };
-                    // Release: whoever reads the number finds the node behind it.
-                    let word = tag(hash) | u64::from(new);
-                    match entry.compare_exchange(0, word, Ordering::Release, Ordering::Acquire) {
-                        Ok(_) => return ours,
-                        Err(theirs) => found = theirs,
-                    }
-                }
-                let node = Node(found as u32);
-                if tag(found) == tag(hash) && self.words(region, node) == Some((caller, address)) {
-                    return Some(node);
-                }
-            }
+    #[inline(always)]
+    fn table(&self, innermost: Innermost) -> &NodeTable {
+        match innermost {
+            Innermost::Hook => &self.whole,
+            Innermost::Frame => &self.parts,
         }
-        None
     }
 
     /// Keeps a node under a new number. Nobody finds it before the table names it.
-    fn add(&self, region: &Region, caller: u32, address: u64) -> Option<Node> {
+    fn keep(&self, region: &Region, caller: u32, address: u64) -> Option<Node> {
         let count = self.count.fetch_add(1, Ordering::Relaxed);
         let node = Node(Node::FIRST.0.checked_add(count).filter(|&number| number < NO_CALLER)?);
         let (segment, index, len) = place(node);
@@ -161,10 +165,6 @@ impl Stacks {
     }
 }
 
-fn tag(word: u64) -> u64 {
-    word & 0xffff_ffff_0000_0000
-}
-
 /// Where a node is: the segment, the index there, and the segment's length.
 fn place(Node(number): Node) -> (usize, usize, usize) {
     let place = number as usize + SEGMENT_0_LEN;
@@ -180,6 +180,25 @@ mod tests {
 
     const OUTERMOST: Caller = Caller::None { generation: 7 };
 
+    const FRAME: Innermost = Innermost::Frame;
+
+    fn fingerprint(frames: &[u64]) -> Fingerprint {
+        frames.iter().fold(Fingerprint::outside(7), |outside, &address| outside.calling(address))
+    }
+
+    /// Adds a stack of frames, outermost first.
+    fn add(region: &Region, frames: &[u64]) -> Node {
+        let Some((&address, outside)) = frames.split_last() else { unreachable!("a stack has a frame") };
+        let caller = if outside.is_empty() { OUTERMOST } else { Caller::Node(add(region, outside)) };
+        region.stacks().add(region, FRAME, fingerprint(frames), caller, address)
+    }
+
+    fn find(region: &Region, frames: &[u64]) -> Option<Node> {
+        let innermost = frames.last().copied();
+        let is_wanted = |node| region.stacks().get(region, node).map(|(_, address)| address) == innermost;
+        region.stacks().find(region, FRAME, fingerprint(frames), is_wanted)
+    }
+
     #[test]
     fn a_stack_keeps_its_number_in_every_thread_and_its_addresses_for_ever() {
         let region = region(64 << 20);
@@ -187,11 +206,8 @@ mod tests {
         let number_all = || -> Vec<Node> {
             (0..60_000_u64)
                 .map(|seed| {
-                    let found = stack(seed).fold(OUTERMOST, |caller, address| {
-                        Caller::Node(region.stacks().child(region, caller, address))
-                    });
-                    let Caller::Node(node) = found else { unreachable!("a stack has a frame") };
-                    node
+                    let frames: Vec<u64> = stack(seed).collect();
+                    add(region, &frames)
                 })
                 .collect()
         };
@@ -205,7 +221,10 @@ mod tests {
             let generation = region.stacks().addresses(region, node, |address| addresses.push(address));
             assert_eq!(generation, Some(7));
             addresses.reverse();
-            assert!(addresses.into_iter().eq(stack(seed)), "stack {seed}");
+            assert!(addresses.iter().copied().eq(stack(seed)), "stack {seed}");
+            for _ in 0..2 {
+                assert_eq!(find(region, &addresses), Some(node), "stack {seed}");
+            }
         }
     }
 
@@ -220,9 +239,8 @@ mod tests {
     #[test]
     fn without_memory_stacks_are_unknown() {
         let region = region(1 << 14);
-        let node = region.stacks().child(region, OUTERMOST, 0x1000);
-        assert_eq!(node, Node::UNKNOWN);
-        assert_eq!(region.stacks().child(region, Caller::Node(node), 0x2000), Node::UNKNOWN);
+        assert_eq!(add(region, &[0x1000]), Node::UNKNOWN);
+        assert_eq!(add(region, &[0x1000, 0x2000]), Node::UNKNOWN);
     }
 
     #[test]

@@ -6,7 +6,9 @@ use std::time::Instant;
 
 use bytehound_format::v2::Caller;
 use bytehound_format::v2::batch::{Decoder, Event, Node, Stamped, State};
-use bytehound_rings::{Commit, Drain, Extent, Pushed, Region, Round, Sink, Thread, Tick};
+use bytehound_rings::{
+    Commit, Drain, Extent, Fingerprint, Innermost, Pushed, Region, Round, Sink, Thread, Tick,
+};
 
 /// A region in memory that is never given back.
 #[expect(unsafe_code, reason = "makes a region")]
@@ -132,8 +134,21 @@ fn nodes_come_before_the_events_that_refer_to_them() {
     let mut drain = Drain::new(region);
     let mut kept = Kept::default();
     for n in 0..100_u64 {
-        let outer = region.stacks().child(region, Caller::None { generation: 3 }, 0x1000 + n / 10);
-        let inner = region.stacks().child(region, Caller::Node(outer), 0x2000 + n);
+        let outside = Fingerprint::outside(3).calling(0x1000 + n / 10);
+        let outer = region.stacks().add(
+            region,
+            Innermost::Frame,
+            outside,
+            Caller::None { generation: 3 },
+            0x1000 + n / 10,
+        );
+        let inner = region.stacks().add(
+            region,
+            Innermost::Hook,
+            outside.calling(0x2000 + n),
+            Caller::Node(outer),
+            0x2000 + n,
+        );
         push(thread, n, &free(n, inner));
         drain.round(Tick(n), Extent::All, &mut kept).expect("the sink takes everything");
         drain.commit(Commit::default());
@@ -152,7 +167,14 @@ fn another_drain_goes_on_where_the_last_commit_ends() {
     let mut next = 0..;
     let mut more = |count: usize| {
         for n in next.by_ref().take(count) {
-            let stack = region.stacks().child(region, Caller::None { generation: 0 }, 0x1000 + n);
+            let fingerprint = Fingerprint::outside(0).calling(0x1000 + n);
+            let stack = region.stacks().add(
+                region,
+                Innermost::Hook,
+                fingerprint,
+                Caller::None { generation: 0 },
+                0x1000 + n,
+            );
             assert_ne!(push(thread, n * 1_000, &free(n << 20, stack)), Pushed::Full);
         }
     };

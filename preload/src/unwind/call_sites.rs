@@ -6,7 +6,8 @@
 
 use bytehound_format::v2::batch::Node;
 
-use super::stack_cache::{BP, BX, Machine, Visited};
+use super::stack_cache::Machine;
+use super::visited::{BP, BX, Visited};
 use crate::arch::Registers;
 
 const LEN: usize = 64;
@@ -58,8 +59,8 @@ impl CallSites {
         self.0[place(&caller.registers, leaf)] = Site {
             caller: caller.registers,
             leaf,
-            bp_slot: outer.bp_slot,
-            bx_slot: outer.bx_slot,
+            bp_slot: outer.bp_slot(),
+            bx_slot: outer.bx_slot(),
             outer_sp: outer.registers.sp,
             outer: outer.node,
             depth: depth as u32,

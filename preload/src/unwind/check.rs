@@ -6,7 +6,8 @@ use bytehound_format::v2::Caller;
 use bytehound_format::v2::batch::Node;
 use bytehound_rings::Region;
 
-use super::stack_cache::{Machine, Step, Visited};
+use super::stack_cache::{Machine, Step};
+use super::visited::Visited;
 use super::{FRAMES_MAX, Unwinder, Walk};
 use crate::arch::HookFrame;
 

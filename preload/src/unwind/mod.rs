@@ -8,22 +8,26 @@ mod check;
 mod code;
 mod loaded;
 mod memory;
+mod numbering;
 mod registered;
 mod rule;
+mod slots;
 mod stack_cache;
 mod tables;
 mod tables_frame;
+mod visited;
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use bytehound_format::v2::Caller;
 use bytehound_format::v2::batch::Node;
+use bytehound_rings::Region;
 
 use crate::arch::{HookFrame, Registers};
 use memory::{Regions, Stack};
 use rule::{Base, Frame, Rule};
-use stack_cache::{BP, BX, Machine, StackCache, Step, Visited};
+use stack_cache::{Machine, StackCache, Step};
 use tables_frame::Outer;
+use visited::{BP, BX, Visited};
 
 pub(crate) use check::{Checks, are_backtraces_checked, check_backtraces, checks};
 pub(crate) use loaded::note_loaded;
@@ -111,10 +115,9 @@ impl Unwinder {
         unsafe { Regions::latest_contains(&raw const (*this).regions, addresses) }
     }
 
-    /// The stack of a hook's caller, with the hook itself innermost. `intern` gives the number of a frame and its
-    /// callers.
+    /// The stack of a hook's caller, with the hook itself innermost.
     #[inline]
-    pub(crate) fn trace(&mut self, frame: &HookFrame, mut intern: impl FnMut(Caller, u64) -> Node) -> Node {
+    pub(crate) fn trace(&mut self, frame: &HookFrame, region: &Region) -> Node {
         let epoch = EPOCH.load(Ordering::Acquire);
         let start = frame.caller();
         let stack = self.regions.stack(start.sp);
@@ -122,9 +125,8 @@ impl Unwinder {
             self.cache.clear();
             self.filled = (epoch & !FULL_WALKS, stack.end());
         }
-        let outside = Caller::None { generation: epoch / 2 };
         let mut walk = Walk { stack, regions: &mut self.regions, context: &mut self.context };
-        let node = self.cache.walk(start, frame.leaf(), &mut walk, outside, &mut intern);
+        let node = self.cache.walk(start, frame.leaf(), &mut walk, epoch / 2, region);
         if walk.stack.end() != stack.end() {
             // The slots of two stacks: no later walk can tell which is which.
             self.filled.1 = 0;
@@ -189,15 +191,18 @@ impl Walk<'_> {
         if cfa.wrapping_sub(sp) > FRAME_LEN_MAX {
             return Step::Lost;
         }
-        let slot = |distance| if distance == 0 { 0 } else { cfa.wrapping_sub(distance) };
-        let (bp_slot, bx_slot) = (slot(rule.bp_distance()), slot(rule.bx_distance()));
-        let saved = |slot, unchanged| if slot == 0 { Some(unchanged) } else { self.stack.read(slot) };
-        let (Some(ip), Some(bp), Some(bx)) =
-            (self.stack.read(cfa.wrapping_sub(8)), saved(bp_slot, bp), saved(bx_slot, bx))
-        else {
+        let saved = |distance, unchanged| match distance {
+            0 => Some(unchanged),
+            _ => self.stack.read(cfa.wrapping_sub(u64::from(distance))),
+        };
+        let (Some(ip), Some(bp), Some(bx)) = (
+            self.stack.read(cfa.wrapping_sub(8)),
+            saved(rule.bp_distance(), bp),
+            saved(rule.bx_distance(), bx),
+        ) else {
             return Step::Lost;
         };
-        caller.enter(Registers { ip, sp: cfa, bp, bx }, bp_slot, bx_slot);
+        caller.enter(Registers { ip, sp: cfa, bp, bx }, rule.bp_distance(), rule.bx_distance());
         Step::Packed(needed)
     }
 

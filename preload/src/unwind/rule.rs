@@ -62,14 +62,14 @@ impl Frame {
 
     /// Bytes from the slot of the frame pointer up to the CFA; 0 if it is unchanged.
     #[inline(always)]
-    pub(crate) fn bp_distance(self) -> u64 {
-        u64::from(self.bp_slot) * 8
+    pub(crate) fn bp_distance(self) -> u16 {
+        u16::from(self.bp_slot) * 8
     }
 
     /// As [`Self::bp_distance`], of the third register.
     #[inline(always)]
-    pub(crate) fn bx_distance(self) -> u64 {
-        u64::from(self.bx_slot) * 8
+    pub(crate) fn bx_distance(self) -> u16 {
+        u16::from(self.bx_slot) * 8
     }
 }
 

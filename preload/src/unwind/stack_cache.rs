@@ -4,43 +4,21 @@
 //! frame: same address, stack pointer and registers. From there on the rules would read exactly the stack slots
 //! that the last walk read. So these slots are compared, in order, outwards: while they hold what they held,
 //! the next state is the next one of the last walk. If all hold, the rest of the stack is known without walking
-//! it; else the walk goes on by the rules. Nothing beyond a difference is read. Of the registers only those are
-//! compared on which frames further out depend: what a loop counts in a saved register changes no stack.
+//! it; else the walk goes on by the rules. Of the registers only those are compared on which frames further out
+//! depend: what a loop counts in a saved register changes no stack.
 //!
 //! Frames that were left by other ways than a packed rule are barriers: the slots they depend on are not known.
-#![expect(unsafe_code, reason = "reads words one by one")]
 
 use bytehound_format::v2::Caller;
 use bytehound_format::v2::batch::Node;
+use bytehound_rings::{Fingerprint, Innermost, Region};
 
 use super::FRAMES_MAX;
 use super::call_sites::{CallSites, Site};
+use super::numbering;
+use super::slots::{SLOTS_MAX, Slots};
+use super::visited::{BP, BX, Visited};
 use crate::arch::Registers;
-
-/// A frame, as a walk entered it.
-#[derive(Clone, Copy, Debug, Default)]
-#[repr(C, align(64))]
-pub(super) struct Visited {
-    pub(super) registers: Registers,
-    /// Where the frame pointer was read; 0 if the inner frame had left it alone.
-    pub(super) bp_slot: u64,
-    /// As `bp_slot`, of the third register.
-    pub(super) bx_slot: u64,
-    /// The number of this frame and its callers.
-    pub(super) node: Node,
-    /// The frame was interrupted at its address; it did not call from the instruction before it.
-    pub(super) interrupted: bool,
-    /// How this frame was left can't be verified: it has to be left anew.
-    barrier: bool,
-    /// Registers that this frame is left by.
-    base: u8,
-    /// Registers on which this frame's callers depend, here or further out. The others may be out of date.
-    pub(super) needs: u8,
-}
-
-/// Bits of registers.
-pub(super) const BP: u8 = 1;
-pub(super) const BX: u8 = 2;
 
 /// How a frame was left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,8 +48,9 @@ pub(super) struct StackCache {
     /// Counts how often the last walk was forgotten.
     filling: u32,
     sites: CallSites,
-    /// The outermost frame first.
-    frames: [Visited; FRAMES_MAX],
+    slots: Slots<{ SLOTS_MAX * FRAMES_MAX }>,
+    /// The outermost frame first; behind `len` of them the hook.
+    frames: [Visited; FRAMES_MAX + 1],
     /// The innermost frame first; one more than is kept, to step into.
     fresh: [Visited; FRAMES_MAX + 1],
 }
@@ -100,21 +79,24 @@ impl StackCache {
         caller: Registers,
         leaf: u64,
         machine: &mut impl Machine,
-        outside: Caller,
-        intern: &mut impl FnMut(Caller, u64) -> Node,
+        generation: u32,
+        region: &Region,
     ) -> Node {
         let site = self.sites.get(&caller, leaf);
         if site.is(&caller, leaf, self.filling) && self.still_leads_on(site, &caller, machine) {
             return site.node();
         }
-        let (mut kept, mut fresh) = self.find(caller, machine);
+        let expect = |fingerprint: Fingerprint| {
+            region.stacks().expect(region, Innermost::Hook, fingerprint.calling(leaf))
+        };
+        let (mut kept, mut fresh) = self.find(caller, machine, &expect);
         if kept + fresh > FRAMES_MAX {
             // Too deep to keep the outermost frames: those that fit are found without the last walk.
             self.clear();
-            (kept, fresh) = self.find(caller, machine);
+            (kept, fresh) = self.find(caller, machine, &expect);
         }
-        let innermost = self.keep(kept, fresh, outside, intern);
-        let node = intern(innermost, leaf);
+        self.keep(kept, fresh, generation, leaf);
+        let node = self.number(kept, generation, region);
         self.remember(leaf, node);
         node
     }
@@ -122,14 +104,13 @@ impl StackCache {
     /// Whether all frames outside the site's caller are as they were.
     #[inline(always)]
     fn still_leads_on(&self, site: &Site, caller: &Registers, machine: &impl Machine) -> bool {
-        let Some((outer, outside)) = self.frames.get(..site.depth()).and_then(<[_]>::split_last) else {
+        // What is beyond `len` is of an earlier walk.
+        let Some(outer) = self.innermost(site.depth()).filter(|_| site.depth() <= self.len) else {
             return false;
         };
-        // What is beyond `len` is of an earlier walk.
-        site.depth() <= self.len
-            && site.leads_to(outer, caller, machine)
-            && !outer.barrier
-            && outside.iter().rev().all(|frame| !frame.barrier && frame.holds(machine))
+        site.leads_to(outer, caller, machine)
+            && !self.barrier_of(outer).1
+            && self.slots.difference(0, outer.slots, machine).is_none()
     }
 
     fn remember(&mut self, leaf: u64, node: Node) {
@@ -141,9 +122,15 @@ impl StackCache {
         }
     }
 
-    /// Finds how many of the last walk's frames are still there, and how many fresh ones are inside them.
+    /// Finds how many of the last walk's frames are still there, and how many fresh ones are inside them. `expect`
+    /// hears of the stack that this will be, before it is certain.
     #[inline(always)]
-    fn find(&mut self, start: Registers, machine: &mut impl Machine) -> (usize, usize) {
+    fn find(
+        &mut self,
+        start: Registers,
+        machine: &mut impl Machine,
+        expect: &impl Fn(Fingerprint),
+    ) -> (usize, usize) {
         self.fresh[0] = Visited::first(start);
         let mut fresh = 0;
         // Frames of the last walk that are not inside the current one.
@@ -152,7 +139,12 @@ impl StackCache {
             while self.innermost(candidates).is_some_and(|inner| inner.registers.sp < frame.registers.sp) {
                 candidates -= 1;
             }
-            if self.innermost(candidates).is_some_and(|candidate| candidate.is_entered_as(frame)) {
+            let candidate = self.innermost(candidates).filter(|candidate| candidate.is_entered_as(frame));
+            if let Some(candidate) = candidate {
+                let inside = self.fresh.get(..fresh).unwrap_or_default().iter().rev();
+                expect(
+                    inside.fold(candidate.fingerprint, |outside, frame| outside.calling(frame.registers.ip)),
+                );
                 let (at, found) = self.verify(candidates, fresh, machine);
                 match found {
                     Found::All => return (candidates, fresh),
@@ -188,27 +180,32 @@ impl StackCache {
         self.frames.get(frames.checked_sub(1)?)
     }
 
+    /// The place of the barrier nearest to a frame of the last walk, and whether there is one.
+    #[inline(always)]
+    fn barrier_of(&self, frame: &Visited) -> (usize, bool) {
+        let at = usize::from(frame.barrier_at);
+        (at, self.frames.get(at).is_none_or(|frame| frame.barrier))
+    }
+
     /// Verifies from the innermost candidate, which is the last fresh frame, outwards; returns what ends it, and the
     /// place of the outermost frame that holds.
     #[inline(always)]
     fn verify(&mut self, candidates: usize, fresh: usize, machine: &impl Machine) -> (usize, Found) {
-        let mut at = candidates.saturating_sub(1);
-        if let (Some(candidate), Some(frame)) = (self.frames.get_mut(at), self.fresh.get(fresh)) {
-            // Other inner frames may have saved its registers in other slots.
-            candidate.bp_slot = word(&frame.bp_slot);
-            candidate.bx_slot = word(&frame.bx_slot);
-        }
-        loop {
-            if self.frames.get(at).is_none_or(|frame| frame.barrier) {
-                return (at, Found::Barrier);
+        let at = candidates.saturating_sub(1);
+        let (Some(candidate), Some(frame)) = (self.frames.get_mut(at), self.fresh.get(fresh)) else {
+            return (at, Found::Barrier);
+        };
+        candidate.take_slots_of(frame);
+        let candidate = *candidate;
+        let (from, is_barrier) = self.barrier_of(&candidate);
+        let first = self.frames.get(from).map_or(0, |frame| frame.slots);
+        match self.slots.difference(first, candidate.slots, machine) {
+            None if is_barrier => (from, Found::Barrier),
+            None => (from, Found::All),
+            Some(slot) => {
+                let outside = self.frames.get(..at).unwrap_or_default();
+                (outside.partition_point(|frame| frame.slots <= slot), Found::Difference)
             }
-            let Some(outer) = at.checked_sub(1).and_then(|outer| self.frames.get(outer)) else {
-                return (at, Found::All);
-            };
-            if !outer.holds(machine) {
-                return (at, Found::Difference);
-            }
-            at -= 1;
         }
     }
 
@@ -223,294 +220,43 @@ impl StackCache {
         fresh.min(FRAMES_MAX)
     }
 
-    /// Makes the stack of the `kept` outermost frames of the last walk and the fresh ones.
+    /// Makes the last walk of its `kept` outermost frames, the fresh ones, and the hook.
     #[inline(always)]
-    fn keep(
-        &mut self,
-        kept: usize,
-        fresh: usize,
-        outside: Caller,
-        intern: &mut impl FnMut(Caller, u64) -> Node,
-    ) -> Caller {
-        let mut caller = self.innermost(kept).map_or(outside, |frame| Caller::Node(frame.node));
-        let mut needed = self.innermost(kept).map_or(0, |frame| frame.needs_inside());
+    fn keep(&mut self, kept: usize, fresh: usize, generation: u32, leaf: u64) {
+        let (mut needed, mut barrier_at, mut slots) = (0, 0, 0);
+        let mut fingerprint = Fingerprint::outside(generation);
+        if let Some(&frame) = self.innermost(kept) {
+            (needed, barrier_at, fingerprint) = (frame.needs_inside(), frame.barrier_at, frame.fingerprint);
+            slots = self.slots.put(&frame, frame.slots);
+        }
         let places = self.frames.get_mut(kept..).unwrap_or_default();
         let new = self.fresh.get(..fresh).unwrap_or_default();
-        for (place, frame) in places.iter_mut().zip(new.iter().rev()) {
-            let node = intern(caller, frame.registers.ip);
-            place.set(frame, node);
+        for (index, (place, frame)) in places.iter_mut().zip(new.iter().rev()).enumerate() {
+            place.set(frame);
+            fingerprint = fingerprint.calling(frame.registers.ip);
+            barrier_at = if frame.barrier { (kept + index) as u16 } else { barrier_at };
             place.needs = if frame.barrier { BP | BX } else { frame.base | needed };
+            (place.fingerprint, place.barrier_at, place.slots) = (fingerprint, barrier_at, slots);
+            slots = self.slots.put(place, slots);
             needed = place.needs_inside();
-            caller = Caller::Node(node);
         }
         self.len = kept + fresh;
-        caller
-    }
-}
-
-impl Visited {
-    /// The frame that a walk starts with.
-    pub(super) fn first(registers: Registers) -> Self {
-        Self { registers, ..Self::default() }
+        if let Some(hook) = self.frames.get_mut(self.len) {
+            hook.registers.ip = leaf;
+            hook.fingerprint = fingerprint.calling(leaf);
+        }
     }
 
-    /// Tells of a frame that was entered by calls, with registers that were read from these slots.
+    /// Numbers all but the `kept` outermost frames; returns the number of the whole stack.
     #[inline(always)]
-    pub(super) fn enter(&mut self, registers: Registers, bp_slot: u64, bx_slot: u64) {
-        self.registers = registers;
-        (self.bp_slot, self.bx_slot) = (bp_slot, bx_slot);
-        self.interrupted = false;
+    fn number(&mut self, kept: usize, generation: u32, region: &Region) -> Node {
+        let caller =
+            self.innermost(kept).map_or(Caller::None { generation }, |frame| Caller::Node(frame.node));
+        let unnumbered = self.frames.get_mut(kept..=self.len).unwrap_or_default();
+        numbering::number(unnumbered, caller, region);
+        unnumbered.last().map_or(Node::UNKNOWN, |hook| hook.node)
     }
-
-    /// Whether this frame of the last walk was entered in the state in which `frame` is entered now.
-    #[inline(always)]
-    fn is_entered_as(&self, frame: &Self) -> bool {
-        let Registers { ip, sp, bp, bx } = self.registers;
-        ip == frame.registers.ip
-            && sp == frame.registers.sp
-            && (self.needs & BP == 0 || bp == frame.registers.bp)
-            && (self.needs & BX == 0 || bx == frame.registers.bx)
-            && !self.interrupted
-            && !frame.interrupted
-    }
-
-    /// Registers that a frame inside needs because this one does, and has them from there.
-    #[inline(always)]
-    fn needs_inside(&self) -> u8 {
-        let unsaved = if self.bp_slot == 0 { BP } else { 0 } | if self.bx_slot == 0 { BX } else { 0 };
-        self.needs & unsaved
-    }
-
-    /// Whether the frame would be entered now, from the same inner frame, as it was in the last walk.
-    #[inline(always)]
-    fn holds(&self, machine: &impl Machine) -> bool {
-        let is_as_needed = |register, slot, value| {
-            self.needs & register == 0 || slot == 0 || machine.read_again(slot) == value
-        };
-        let Registers { ip, sp, bp, bx } = self.registers;
-        machine.read_again(sp.wrapping_sub(8)) == ip
-            && is_as_needed(BP, self.bp_slot, bp)
-            && is_as_needed(BX, self.bx_slot, bx)
-    }
-
-    /// Copies a frame.
-    #[inline(always)]
-    fn set(&mut self, frame: &Self, node: Node) {
-        let Registers { ip, sp, bp, bx } = &frame.registers;
-        self.registers = Registers { ip: word(ip), sp: word(sp), bp: word(bp), bx: word(bx) };
-        (self.bp_slot, self.bx_slot) = (word(&frame.bp_slot), word(&frame.bx_slot));
-        (self.node, self.interrupted) = (node, frame.interrupted);
-        (self.barrier, self.base) = (frame.barrier, frame.base);
-    }
-}
-
-/// Reads a word on its own. It was stored so just before: a load of several would have to wait until all of them
-/// have reached the cache.
-#[inline(always)]
-fn word(word: &u64) -> u64 {
-    // SAFETY: reads a reference.
-    unsafe { core::ptr::from_ref(word).read_volatile() }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const TOP: u64 = 1 << 20;
-
-    /// A stack that grows down from [`TOP`]. The code at address `a` has a frame of `a % 7 + 3` words. It keeps a
-    /// frame pointer, by which it is left, or uses the third register, as `a` says; some needs to be left in another
-    /// way, by the third register.
-    #[derive(Clone)]
-    struct Simulation {
-        words: Vec<u64>,
-        frames: Vec<Registers>,
-    }
-
-    fn frame_words(ip: u64) -> u64 {
-        ip % 7 + 3
-    }
-
-    fn keeps_frame_pointer(ip: u64) -> bool {
-        ip & 8 != 0
-    }
-
-    fn is_odd(ip: u64) -> bool {
-        ip.is_multiple_of(11)
-    }
-
-    fn uses_bx(ip: u64) -> bool {
-        ip & 16 != 0 || is_odd(ip)
-    }
-
-    impl Simulation {
-        fn new() -> Self {
-            let outermost = Registers { ip: 7, sp: TOP, bp: 1, bx: 2 };
-            Self { words: vec![0; 4096], frames: vec![outermost] }
-        }
-
-        fn word(&mut self, address: u64) -> &mut u64 {
-            &mut self.words[((TOP - address) / 8) as usize]
-        }
-
-        fn call(&mut self, ip: u64) {
-            let caller = *self.frames.last().unwrap();
-            let mut registers = caller;
-            *self.word(caller.sp - 8) = caller.ip;
-            registers.ip = ip;
-            registers.sp = caller.sp - 8 * frame_words(ip);
-            if keeps_frame_pointer(ip) {
-                *self.word(caller.sp - 16) = caller.bp;
-                registers.bp = caller.sp - 16;
-            }
-            if uses_bx(ip) {
-                *self.word(caller.sp - 24) = caller.bx;
-                registers.bx = caller.sp;
-            }
-            self.frames.push(registers);
-        }
-
-        /// The innermost code counts in a register that it has saved.
-        fn count(&mut self, number: u64) {
-            let innermost = self.frames.last_mut().unwrap();
-            if uses_bx(innermost.ip) && !is_odd(innermost.ip) {
-                innermost.bx = number;
-            }
-        }
-
-        fn expected(&self) -> Vec<u64> {
-            self.frames.iter().map(|frame| frame.ip).collect()
-        }
-    }
-
-    impl Machine for Simulation {
-        fn read_again(&self, address: u64) -> u64 {
-            let sp = self.frames.last().unwrap().sp;
-            assert!((sp..TOP).contains(&address), "only the live stack is read");
-            self.words[((TOP - address) / 8) as usize]
-        }
-
-        fn leave(&mut self, frame: &Visited, caller: &mut Visited) -> Step {
-            let Registers { ip, sp, bp, bx } = frame.registers;
-            if ip == 7 {
-                return Step::Outermost;
-            }
-            let (cfa, base) = match (is_odd(ip), keeps_frame_pointer(ip)) {
-                (true, _) => (bx, 0),
-                (false, true) => (bp + 16, BP),
-                (false, false) => (sp + 8 * frame_words(ip), 0),
-            };
-            let slot = |is_saved, distance| if is_saved { cfa - distance } else { 0 };
-            let (bp_slot, bx_slot) = (slot(keeps_frame_pointer(ip), 16), slot(uses_bx(ip), 24));
-            let saved = |slot, value| if slot == 0 { value } else { self.read_again(slot) };
-            let registers = Registers {
-                ip: self.read_again(cfa - 8),
-                sp: cfa,
-                bp: saved(bp_slot, bp),
-                bx: saved(bx_slot, bx),
-            };
-            caller.enter(registers, bp_slot, bx_slot);
-            if is_odd(ip) { Step::Other } else { Step::Packed(base) }
-        }
-    }
-
-    fn cache() -> Box<StackCache> {
-        // SAFETY: zeroed memory is an empty one.
-        unsafe { Box::new_zeroed().assume_init() }
-    }
-
-    const OUTSIDE: Caller = Caller::None { generation: 0 };
-    const LEAF: u64 = 3;
-
-    /// A number that depends on the whole stack.
-    fn number(caller: Caller, address: u64) -> Node {
-        let Caller::Node(Node(above)) = caller else { return Node(address as u32) };
-        Node(above.wrapping_mul(31).wrapping_add(address as u32))
-    }
-
-    fn walk(cache: &mut StackCache, start: Registers, machine: &mut impl Machine) -> Node {
-        cache.walk(start, LEAF, machine, OUTSIDE, &mut number)
-    }
-
-    fn number_of(addresses: &[u64]) -> Node {
-        let innermost =
-            addresses.iter().fold(OUTSIDE, |caller, address| Caller::Node(number(caller, *address)));
-        number(innermost, LEAF)
-    }
-
-    #[test]
-    fn a_walk_with_the_cache_finds_what_a_walk_without_it_finds() {
-        let (mut cached, mut plain) = (cache(), cache());
-        let mut simulation = Simulation::new();
-        let mut random = 88_172_645_463_325_252_u64;
-        for round in 0..20_000 {
-            let mut next = || {
-                random ^= random << 13;
-                random ^= random >> 7;
-                random ^= random << 17;
-                random
-            };
-            for _ in 0..next() % 6 {
-                if simulation.frames.len() > 1 {
-                    simulation.frames.pop();
-                }
-            }
-            simulation.count(next());
-            for _ in 0..next() % 6 {
-                if simulation.frames.len() < 60 {
-                    simulation.call([9, 12, 17, 33, 44][next() as usize % 5] + 56 * (next() % 2));
-                    simulation.count(next());
-                }
-            }
-            let start = *simulation.frames.last().unwrap();
-            plain.clear();
-            let expected = walk(&mut plain, start, &mut simulation.clone());
-            assert_eq!(walk(&mut cached, start, &mut simulation), expected, "round {round}");
-            assert_eq!(expected, number_of(&simulation.expected()), "round {round}");
-        }
-    }
-
-    /// Counts the frames that are left by the rules.
-    struct Counting(Simulation, usize);
-
-    impl Machine for Counting {
-        fn read_again(&self, address: u64) -> u64 {
-            self.0.read_again(address)
-        }
-
-        fn leave(&mut self, frame: &Visited, caller: &mut Visited) -> Step {
-            self.1 += 1;
-            self.0.leave(frame, caller)
-        }
-    }
-
-    #[test]
-    fn an_unchanged_stack_is_not_walked_again() {
-        let mut simulation = Simulation::new();
-        (0..50).for_each(|n| simulation.call([9, 17, 25, 10][n % 4]));
-        let start = *simulation.frames.last().unwrap();
-        let mut machine = Counting(simulation, 0);
-        let mut cache = cache();
-        walk(&mut cache, start, &mut machine);
-        assert_eq!(machine.1, 51);
-        walk(&mut cache, start, &mut machine);
-        assert_eq!(machine.1, 51);
-        machine.0.call(12);
-        let start = *machine.0.frames.last().unwrap();
-        assert_eq!(walk(&mut cache, start, &mut machine), number_of(&machine.0.expected()));
-        assert_eq!(machine.1, 52);
-    }
-
-    #[test]
-    fn a_stack_that_is_too_deep_keeps_its_innermost_frames() {
-        let mut simulation = Simulation::new();
-        (0..FRAMES_MAX as u64 + 100).for_each(|n| simulation.call(21 + 7 * 40 * (n % 3)));
-        let start = *simulation.frames.last().unwrap();
-        let mut cache = cache();
-        for _ in 0..2 {
-            let found = walk(&mut cache, start, &mut simulation);
-            let addresses = simulation.expected();
-            assert_eq!(found, number_of(&addresses[addresses.len() - FRAMES_MAX..]));
-        }
-    }
-}
+mod tests;
