@@ -4,6 +4,10 @@ use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
+/// Longer than this one kind of questions is asked only a few times.
+const PATIENCE: Duration = Duration::from_secs(10);
+const TIMES_MIN: usize = 3;
+
 /// Questions of one kind.
 struct Row {
     name: String,
@@ -13,10 +17,18 @@ struct Row {
     target: Option<f64>,
 }
 
+/// Something that is not a time.
+struct Bounded {
+    what: &'static str,
+    value: f64,
+    most: f64,
+}
+
 /// What was measured so far.
 #[derive(Default)]
 pub(crate) struct Table {
     rows: Vec<Row>,
+    bounded: Vec<Bounded>,
     missed: Vec<String>,
 }
 
@@ -37,7 +49,7 @@ impl Table {
         })
     }
 
-    /// As [`Self::measure`]; the question itself tells what it took. The first answer does not count.
+    /// As [`Self::measure`], with a question that tells itself what it took; the first of the `times` does not count.
     pub(crate) fn record(
         &mut self,
         name: impl Into<String>,
@@ -45,9 +57,15 @@ impl Table {
         times: u64,
         mut question: impl FnMut(u64) -> Result<Duration>,
     ) -> Result<()> {
-        let name = name.into();
-        let took = (0..times).map(|number| Ok(question(number)?.as_secs_f64() * 1e3));
-        let mut took = took.collect::<Result<Vec<f64>>>()?.split_off(1);
+        let (name, start) = (name.into(), Instant::now());
+        question(0)?;
+        let mut took = Vec::new();
+        for number in 1..times {
+            took.push(question(number)?.as_secs_f64() * 1e3);
+            if start.elapsed() > PATIENCE && took.len() >= TIMES_MIN {
+                break;
+            }
+        }
         took.sort_unstable_by(f64::total_cmp);
         let row = Row { name, took, target };
         if let Some(target) = row.target.filter(|target| row.at(0.5) > *target) {
@@ -58,21 +76,23 @@ impl Table {
     }
 
     /// Something that is not a time has to be within a bound.
-    pub(crate) fn bound(&mut self, what: &str, value: f64, most: f64) {
-        println!("{what}: {value:.1}, at most {most}: {}", verdict(value <= most));
+    pub(crate) fn bound(&mut self, what: &'static str, value: f64, most: f64) {
         if value > most {
             self.missed.push(format!("{what}: {value:.1}, at most {most}"));
         }
+        self.bounded.push(Bounded { what, value, most });
     }
 
     /// Prints everything; an error if a target was missed.
     pub(crate) fn finish(self, as_json: bool) -> Result<()> {
         if as_json {
             let rows: Vec<Value> = self.rows.iter().map(Row::json).collect();
-            println!("{:#}", json!({ "rows": rows, "missed": self.missed }));
+            let bounded: Vec<Value> = self.bounded.iter().map(Bounded::json).collect();
+            println!("{:#}", json!({ "rows": rows, "bounded": bounded, "missed": self.missed }));
         } else {
             println!("{:<54} {:>5} {:>10} {:>10} {:>10}", "", "times", "median ms", "p99 ms", "target ms");
             self.rows.iter().for_each(Row::print);
+            self.bounded.iter().for_each(Bounded::print);
         }
         ensure!(self.missed.is_empty(), "missed:\n  {}", self.missed.join("\n  "));
         Ok(())
@@ -104,6 +124,17 @@ impl Row {
             "p99_ms": self.at(0.99),
             "target_ms": self.target,
         })
+    }
+}
+
+impl Bounded {
+    fn print(&self) {
+        let Self { what, value, most } = self;
+        println!("{what}: {value:.1}, at most {most}: {}", verdict(value <= most));
+    }
+
+    fn json(&self) -> Value {
+        json!({ "what": self.what, "value": self.value, "most": self.most })
     }
 }
 

@@ -2,9 +2,9 @@
 
 use crate::client::Server;
 use crate::load::Load;
-use crate::report::Target;
 use crate::requests::Kind;
 use crate::schedule::Schedule;
+use crate::target::Target;
 use clap::Parser;
 use clap::builder::RangedU64ValueParser;
 use std::path::PathBuf;

@@ -17,6 +17,7 @@ mod load;
 mod report;
 mod requests;
 mod schedule;
+mod target;
 mod uploads;
 
 use anyhow::{Context, Result};
