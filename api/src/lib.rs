@@ -67,4 +67,5 @@ mod upload;
 pub use actix_web::dev::ServerHandle;
 pub use comparison_json::comparison_json;
 pub use options::ApiOptions;
+pub use original::scripts_of_query;
 pub use server::server;

@@ -6,6 +6,7 @@
 mod built;
 mod captured;
 mod counted;
+pub mod fuzzed;
 mod preloaded;
 mod program;
 mod server;

@@ -1,8 +1,9 @@
-//! The habits of the house as commands: `cargo xtask build`, `demo`, `test`, `gen-dat`, `bench NAME`.
+//! The habits of the house as commands: `cargo xtask build`, `demo`, `test`, `fuzz`, `gen-dat`, `bench NAME`.
 
 mod bench;
 mod build;
 mod demo;
+mod fuzz;
 mod gen_dat;
 mod served;
 mod shell;
@@ -27,6 +28,8 @@ enum Command {
     Demo(demo::Options),
     /// Installs what the tests need, then checks everything: formatting, lints, docs, unit, end-to-end, browser.
     Test(test::Options),
+    /// Looks for bytes that what parses does not stand: `fuzz [TARGET…] [--seconds N]`. Needs a nightly compiler.
+    Fuzz(fuzz::Options),
     /// Makes a capture with known answers: `--events N --stacks S --live L --seed X -o FILE`, and what `--help` says.
     #[command(disable_help_flag = true)]
     GenDat(gen_dat::Options),
@@ -39,6 +42,7 @@ fn main() -> Result<()> {
         Command::Build => build::everything(),
         Command::Demo(options) => demo::start(&options),
         Command::Test(options) => test::start(&options),
+        Command::Fuzz(options) => fuzz::start(&options),
         Command::GenDat(options) => gen_dat::start(&options),
         Command::Bench(options) => bench::start(&options),
     }

@@ -33,6 +33,7 @@ pub(crate) use allocations::allocations;
 pub(crate) use ascii_tree::allocation_ascii_tree;
 pub(crate) use backtraces::{backtrace, backtraces, raw_allocations};
 pub(crate) use exports::{flame_graph, folded_stacks};
+pub use filter_script::scripts_of_query;
 pub(crate) use filter_script::{allocation_filter_to_script, map_filter_to_script};
 pub(crate) use graphs::{allocation_graph, map_graph};
 pub(crate) use groups::allocation_groups;

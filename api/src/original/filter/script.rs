@@ -12,6 +12,12 @@ pub(in crate::original) struct ScriptJson {
     code: String,
 }
 
+impl From<ScriptJson> for String {
+    fn from(script: ScriptJson) -> Self {
+        script.prologue + script.code.as_str()
+    }
+}
+
 impl<P: Clone> Filter<P> {
     /// The script; `all` is what it begins with where the filter has no script of its own.
     pub(in crate::original) fn to_script(&self, all: &str, manifest: &Manifest) -> ScriptJson {

@@ -1,0 +1,8 @@
+//! Filters of `/v1`.
+
+#![no_main]
+
+use bytehound_tests::fuzzed;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| fuzzed::filter(bytes));

@@ -1,0 +1,8 @@
+//! Query strings of Bytehound 0.11.
+
+#![no_main]
+
+use bytehound_tests::fuzzed;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| fuzzed::query(bytes));
