@@ -96,7 +96,7 @@ fn publish(store: &Store, id: &ProfileId, number: u64, say: &dyn Fn(&str, u64)) 
 const ROUNDS: u64 = 8;
 
 fn killed_at_any_moment_nothing_acknowledged_is_lost_and_nothing_is_half_visible() {
-    let directories = if std::env::var_os("BYTEHOUND_TEST_LONG").is_some() { 200 } else { 2 };
+    let directories = if std::env::var_os("BYTEHOUND_TEST_LONG").is_some() { 250 } else { 7 };
     let (mut ready, mut deleted) = (0, 0);
     for directory in 0..directories {
         let dir = tempfile::tempdir().unwrap();
