@@ -35,6 +35,7 @@ mod data_json;
 mod decoder;
 mod errors;
 mod events;
+mod explain;
 mod frame_json;
 mod groups;
 mod health;

@@ -1,8 +1,9 @@
 //! Which path goes where.
 
 use crate::{
-    access, allocations, artifacts, assets, backtraces, capture, comparisons, events, groups, health, maps,
-    metrics, original, paths, problem, profiles, request_log, scripts, store, summary, timeline, upload,
+    access, allocations, artifacts, assets, backtraces, capture, comparisons, events, explain, groups,
+    health, maps, metrics, original, paths, problem, profiles, request_log, scripts, store, summary,
+    timeline, upload,
 };
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
@@ -42,6 +43,7 @@ fn ours(config: &mut ServiceConfig) {
         .service(question("allocations").get(allocations::list).post(allocations::list))
         .service(question("maps").get(maps::list).post(maps::list))
         .service(resource("/v1/profiles/{id}/maps/{map_id}", "GET").get(maps::show))
+        .service(question("explain").get(explain::show).post(explain::show))
         .service(question("backtraces").get(backtraces::list).post(backtraces::list))
         .service(resource("/v1/profiles/{id}/backtraces/{backtrace_id}", "GET").get(backtraces::show))
         .service(resource("/v1/profiles/{id}/verify", "POST").post(store::verify))

@@ -2,21 +2,19 @@
 //!
 //! The cells of the summary index say what every backtrace did in each span of time. What was alive when the span of
 //! the moment began is their sum so far, from the nearest of the [`Checkpoints`]; what happened in that span up to the
-//! moment, its [`Edge`], is counted in the columns: births are sorted, and [`Deaths`] tells which blocks to look into.
+//! moment, its edge, is read in the chronicle.
 
 mod balance;
 mod checkpoints;
-mod deaths;
 mod edge;
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytehound_store::SummaryReader;
+use rayon::prelude::*;
 
 use self::balance::Balance;
 use self::checkpoints::Checkpoints;
-use self::deaths::Deaths;
-use self::edge::Edge;
 use crate::layout::NEVER;
 use crate::model::{BacktraceId, Cell};
 use crate::span::Span;
@@ -37,15 +35,10 @@ pub struct Alive {
 /// What a profile keeps for these answers.
 #[derive(Default)]
 pub(crate) struct AliveCache {
-    landmarks: OnceLock<Landmarks>,
+    /// Made when the first question comes.
+    checkpoints: OnceLock<Checkpoints>,
     /// The pages of one moment are asked for one after the other.
     latest: Mutex<Option<(u64, Arc<[Alive]>)>>,
-}
-
-/// Found when the first question comes.
-struct Landmarks {
-    checkpoints: Checkpoints,
-    deaths: Deaths,
 }
 
 impl Profile {
@@ -62,11 +55,10 @@ impl Profile {
         if let Some((_, answer)) = latest().as_ref().filter(|(moment, _)| *moment == at) {
             return Ok(Arc::clone(answer));
         }
-        let landmarks = self.landmarks(cancel)?;
         let span = at / self.span_us();
-        let mut balance = self.balance_before(span, &landmarks.checkpoints, cancel)?;
+        let mut balance = self.balance_before(span, self.checkpoints(cancel)?, cancel)?;
         let instants = Span { from: span * self.span_us(), to: at };
-        if let Some(since) = Edge::of(self.columns(), &landmarks.deaths, instants).balance(cancel)? {
+        if let Some(since) = edge::balance_of(self.columns(), instants, cancel)? {
             balance.add(&since);
         }
         let answer: Arc<[Alive]> = balance.alive().collect();
@@ -90,23 +82,25 @@ impl Profile {
         Ok(balance)
     }
 
-    fn landmarks(&self, cancel: &Cancel) -> Result<&Landmarks, IndexError> {
-        if let Some(landmarks) = self.alive().landmarks.get() {
-            return Ok(landmarks);
+    fn checkpoints(&self, cancel: &Cancel) -> Result<&Checkpoints, IndexError> {
+        if let Some(checkpoints) = self.alive().checkpoints.get() {
+            return Ok(checkpoints);
         }
-        let deaths = Deaths::of(self.columns(), self.manifest().start_us, self.span_us(), cancel)?;
-        let landmarks = Landmarks { checkpoints: self.pass_all_spans(cancel)?, deaths };
-        Ok(self.alive().landmarks.get_or_init(|| landmarks))
+        let checkpoints = self.pass_all_spans(cancel)?;
+        Ok(self.alive().checkpoints.get_or_init(|| checkpoints))
     }
 
+    /// Cells of some spans are read side by side, and then added up one after the other.
     fn pass_all_spans(&self, cancel: &Cancel) -> Result<Checkpoints, IndexError> {
         let mut spans: Vec<u64> = self.buckets()?.iter().map(|bucket| bucket.index / SPAN_BUCKETS).collect();
         spans.dedup();
         let reader = self.summary_reader()?;
         let mut checkpoints = Checkpoints::new(self.backtrace_count());
-        for span in spans {
+        for spans in spans.chunks(2 * rayon::current_num_threads()) {
             cancel.check()?;
-            checkpoints.pass(span, &cells(reader.as_ref(), span)?);
+            let read: Vec<_> =
+                spans.par_iter().map(|span| cells(reader.as_ref(), *span)).collect::<Result<_, _>>()?;
+            spans.iter().zip(read).for_each(|(span, cells)| checkpoints.pass(*span, &cells));
         }
         Ok(checkpoints)
     }

@@ -1,5 +1,10 @@
 //! Sets of small numbers: backtraces, chains, strings.
 
+use rayon::prelude::*;
+
+/// Words of a set that one thread makes at a time.
+const WORDS_PER_TASK: usize = 64;
+
 /// A set of numbers below a bound, one bit each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct BitSet {
@@ -9,12 +14,13 @@ pub(crate) struct BitSet {
 
 impl BitSet {
     /// The numbers below `bound` for which `member` holds.
-    pub(crate) fn of(bound: usize, member: impl Fn(usize) -> bool) -> Self {
+    pub(crate) fn of(bound: usize, member: impl Fn(usize) -> bool + Sync) -> Self {
         let word = |index: usize| {
             let numbers = index * 64..bound.min(index * 64 + 64);
             numbers.filter(|number| member(*number)).fold(0, |word, number| word | 1 << (number % 64))
         };
-        Self { words: (0..bound.div_ceil(64)).map(word).collect(), bound }
+        let words = (0..bound.div_ceil(64)).into_par_iter().with_min_len(WORDS_PER_TASK);
+        Self { words: words.map(word).collect(), bound }
     }
 
     pub(crate) fn empty(bound: usize) -> Self {
@@ -49,6 +55,18 @@ impl BitSet {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = usize> + '_ {
-        (0..self.bound).filter(|number| self.contains(*number))
+        ones(&self.words).map(|number| number as usize)
     }
+}
+
+/// The positions of the bits set.
+pub(crate) fn ones(words: &[u64]) -> impl Iterator<Item = u32> + '_ {
+    words.iter().enumerate().flat_map(|(index, word)| {
+        let mut rest = *word;
+        std::iter::from_fn(move || {
+            let bit = (rest != 0).then(|| rest.trailing_zeros())?;
+            rest &= rest - 1;
+            Some(index as u32 * 64 + bit)
+        })
+    })
 }

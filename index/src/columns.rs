@@ -27,6 +27,9 @@ pub(crate) struct Columns<'a> {
     pub(crate) chain: Column<'a, u32>,
     pub(crate) death_backtrace: Column<'a, u32>,
     pub(crate) death_thread: Column<'a, u32>,
+    /// See [`crate::chronicle::Chronicle`].
+    pub(crate) chronicle: &'a [u64],
+    pub(crate) deaths: Column<'a, u32>,
     pub(crate) zones: &'a [Zone],
     chain_offsets: &'a [u32],
     chain_rows: &'a [u32],
@@ -61,6 +64,8 @@ impl<'a> Columns<'a> {
             chain: segment.column(section::CHAIN)?,
             death_backtrace: segment.column(section::DEATH_BACKTRACE)?,
             death_thread: segment.column(section::DEATH_THREAD)?,
+            chronicle: segment.slice(section::CHRONICLE)?,
+            deaths: segment.column(section::DEATHS)?,
             zones: segment.slice(section::ZONES)?,
             chain_offsets: segment.slice(section::CHAIN_OFFSETS)?,
             chain_rows: segment.slice(section::CHAIN_ROWS)?,
@@ -171,6 +176,8 @@ impl<'a> Columns<'a> {
         let blocks = rows.div_ceil(crate::layout::BLOCK_ROWS);
         agree(u32::try_from(rows).is_ok(), section::BIRTH)?;
         agree(self.zones.len() == blocks, section::ZONES)?;
+        agree(self.deaths.len() <= rows, section::DEATHS)?;
+        agree(self.chronicle.len() == (rows + self.deaths.len()).div_ceil(64), section::CHRONICLE)?;
         agree(self.stack_keys.len() == self.backtrace_count() as usize, section::STACK_KEYS)
     }
 }

@@ -17,44 +17,6 @@ pub(crate) fn evaluate(
     Evaluation { profile, cancel, digests: selection.digests(), known: FxHashMap::default() }.of(selection)
 }
 
-/// How `selection` is evaluated, one line a step.
-pub(crate) fn explain(profile: &Profile, selection: &Selection) -> Result<String, IndexError> {
-    let mut lines = Vec::new();
-    let mut pending = vec![(selection, 0)];
-    while let Some((selection, depth)) = pending.pop() {
-        if lines.len() == EXPLAINED_STEPS_MAX {
-            lines.push("…".to_owned());
-            break;
-        }
-        let step = match selection {
-            Selection::All => format!("all {} rows", profile.row_count()),
-            Selection::Filtered { .. } => {
-                let (base, predicates) = conjunction(selection, |_| false);
-                pending.push((base, depth + 1));
-                let asked: Vec<_> = predicates.iter().rev().map(ToString::to_string).collect();
-                format!("filter [{}]: {}", asked.join(", "), Plan::new(profile, &predicates, &Cancel::new())?)
-            }
-            Selection::Ungrouped { base, backtraces } => {
-                pending.push((base, depth + 1));
-                format!("groups: {}", Plan::of_backtraces(profile, backtraces))
-            }
-            Selection::Union(..) => "union".to_owned(),
-            Selection::Difference(..) => "difference".to_owned(),
-            Selection::Intersection(..) => "intersection".to_owned(),
-        };
-        lines.push(format!("{:1$}{step}", "", depth * 2));
-        if let Selection::Union(a, b) | Selection::Difference(a, b) | Selection::Intersection(a, b) =
-            selection
-        {
-            pending.extend([(b.as_ref(), depth + 1), (a.as_ref(), depth + 1)]);
-        }
-    }
-    Ok(lines.join("\n"))
-}
-
-/// Nobody reads more steps of a plan.
-const EXPLAINED_STEPS_MAX: usize = 1000;
-
 struct Evaluation<'a> {
     profile: &'a Profile,
     cancel: &'a Cancel,

@@ -1,12 +1,15 @@
 //! Allocations summed up by backtrace.
 
+mod stretches;
+mod tally;
+
 use rayon::prelude::*;
 
 use crate::columns::Columns;
-use crate::layout::NEVER;
 use crate::model::{BacktraceId, BacktraceSummary, Row};
-use crate::row_set::{block_len, first_row};
 use crate::{Cancel, IndexError, RowSet};
+pub(crate) use stretches::Stretches;
+use tally::{Tally, tally_blocks};
 
 /// What some allocations of one backtrace have in common. Sizes are as requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,11 +34,12 @@ pub struct Group {
     pub last_us: u64,
 }
 
-/// The groups of all rows.
-pub(crate) fn of_summaries(summaries: &[BacktraceSummary]) -> Vec<Group> {
-    let numbered = (0..).map(BacktraceId).zip(summaries).filter(|(_, summary)| summary.rows > 0);
-    let group = |(backtrace, summary): (BacktraceId, &BacktraceSummary)| Group {
-        backtrace,
+/// The groups of all rows of the backtraces for which `is_asked` holds.
+pub(crate) fn of_summaries(summaries: &[BacktraceSummary], is_asked: impl Fn(usize) -> bool) -> Vec<Group> {
+    let numbered = summaries.iter().enumerate();
+    let asked = numbered.filter(|(backtrace, summary)| summary.rows > 0 && is_asked(*backtrace));
+    let group = |(backtrace, summary): (usize, &BacktraceSummary)| Group {
+        backtrace: BacktraceId(backtrace as u32),
         count: summary.rows,
         bytes: summary.allocated_bytes,
         leaked_count: summary.leaked_count,
@@ -45,100 +49,85 @@ pub(crate) fn of_summaries(summaries: &[BacktraceSummary]) -> Vec<Group> {
         first_us: summary.first_row_us,
         last_us: summary.last_row_us,
     };
-    numbered.map(group).collect()
+    asked.map(group).collect()
 }
 
 /// The groups of `rows`.
 pub(crate) fn of_rows(
     columns: &Columns<'_>,
+    stretches: &Stretches,
     rows: &RowSet,
     cancel: &Cancel,
 ) -> Result<Vec<Group>, IndexError> {
     if rows.len() < u64::from(columns.backtrace_count()) {
         few(columns, rows, cancel)
     } else {
-        many(columns, rows, cancel)
+        many(columns, stretches, rows, cancel)
     }
 }
 
 /// Fewer rows than backtraces: sorted by backtrace.
 fn few(columns: &Columns<'_>, rows: &RowSet, cancel: &Cancel) -> Result<Vec<Group>, IndexError> {
-    let mut sorted: Vec<Group> = rows.iter().map(|row| Group::of_row(columns, row)).collect();
+    let mut sorted: Vec<(u32, Tally)> = rows.iter().map(|row| one(columns, row)).collect();
     cancel.check()?;
-    sorted.par_sort_unstable_by_key(|group| group.backtrace);
-    sorted.dedup_by(|next, group| {
-        let same = next.backtrace == group.backtrace;
+    sorted.par_sort_unstable_by_key(|(backtrace, _)| *backtrace);
+    sorted.dedup_by(|(next, tally), (backtrace, all)| {
+        let same = next == backtrace;
         if same {
-            group.merge(next);
+            all.merge(tally);
         }
         same
     });
-    Ok(sorted)
+    Ok(sorted.par_iter().map(|(backtrace, tally)| Group::of(columns, *backtrace, tally)).collect())
 }
 
-/// At least as many: one slot a backtrace, for each thread.
-fn many(columns: &Columns<'_>, rows: &RowSet, cancel: &Cancel) -> Result<Vec<Group>, IndexError> {
-    let slots = || (0..columns.backtrace_count()).map(Group::nothing).collect::<Vec<_>>();
-    let count_block = |mut groups: Vec<Group>, index: usize| {
-        cancel.check()?;
-        rows.block(index).visit(block_len(rows.universe(), index), |offset| {
-            let row = Group::of_row(columns, Row(first_row(index) + offset));
-            if let Some(group) = groups.get_mut(row.backtrace.0 as usize) {
-                group.merge(&row);
-            }
-        });
-        Ok(groups)
-    };
-    let merge = |mut all: Vec<Group>, others: Vec<Group>| {
-        all.iter_mut().zip(&others).for_each(|(group, other)| group.merge(other));
-        Ok::<_, IndexError>(all)
-    };
-    let counted =
-        (0..rows.block_count()).into_par_iter().try_fold(slots, count_block).try_reduce(slots, merge)?;
-    Ok(counted.into_iter().filter(|group| group.count > 0).collect())
+fn one(columns: &Columns<'_>, row: Row) -> (u32, Tally) {
+    let at = row.0 as usize;
+    let mut tally = Tally::NOTHING;
+    tally.add(row.0, columns.size.at(at), columns.death.at(at));
+    (columns.backtrace.at(at), tally)
 }
+
+/// At least as many: one tally a backtrace. Of whole stretches they are known; the other blocks are counted.
+fn many(
+    columns: &Columns<'_>,
+    stretches: &Stretches,
+    rows: &RowSet,
+    cancel: &Cancel,
+) -> Result<Vec<Group>, IndexError> {
+    let (whole, blocks) = stretches.covering(rows);
+    let counted = tally_blocks(columns, rows, &blocks, cancel)?;
+    let known = whole.into_iter().map(|stretch| stretches.tallies(columns, stretch, cancel));
+    let known = known.collect::<Result<Vec<_>, _>>()?;
+    let parts: Vec<&[Tally]> = known.into_iter().chain(counted.iter().map(Vec::as_slice)).collect();
+    let group = |backtrace: u32| {
+        let mut all = Tally::NOTHING;
+        parts.iter().for_each(|part| all.merge(&part[backtrace as usize]));
+        (all.count > 0).then(|| Group::of(columns, backtrace, &all))
+    };
+    Ok((0..columns.backtrace_count())
+        .into_par_iter()
+        .with_min_len(GROUPS_PER_TASK)
+        .filter_map(group)
+        .collect())
+}
+
+/// Groups that one thread puts together at a time.
+const GROUPS_PER_TASK: usize = 1 << 10;
 
 impl Group {
-    fn nothing(backtrace: u32) -> Self {
+    /// Rows are in order of birth: the first one is the first that was born.
+    fn of(columns: &Columns<'_>, backtrace: u32, tally: &Tally) -> Self {
         Self {
             backtrace: BacktraceId(backtrace),
-            count: 0,
-            bytes: 0,
-            leaked_count: 0,
-            leaked_bytes: 0,
-            min_size: u64::MAX,
-            max_size: 0,
-            first_us: u64::MAX,
-            last_us: 0,
+            count: tally.count.into(),
+            bytes: tally.bytes,
+            leaked_count: tally.leaked_count.into(),
+            leaked_bytes: tally.leaked_bytes,
+            min_size: tally.min_size,
+            max_size: tally.max_size,
+            first_us: columns.birth.at(tally.first as usize),
+            last_us: columns.birth.at(tally.last as usize),
         }
-    }
-
-    fn of_row(columns: &Columns<'_>, row: Row) -> Self {
-        let at = row.0 as usize;
-        let (size, birth) = (columns.size.at(at), columns.birth.at(at));
-        let leaked = u64::from(columns.death.at(at) == NEVER);
-        Self {
-            backtrace: BacktraceId(columns.backtrace.at(at)),
-            count: 1,
-            bytes: size,
-            leaked_count: leaked,
-            leaked_bytes: size * leaked,
-            min_size: size,
-            max_size: size,
-            first_us: birth,
-            last_us: birth,
-        }
-    }
-
-    /// Sums wrap: a damaged capture can claim sizes whose sum is beyond 2⁶⁴, and differences stay right.
-    fn merge(&mut self, other: &Self) {
-        self.count += other.count;
-        self.bytes = self.bytes.wrapping_add(other.bytes);
-        self.leaked_count += other.leaked_count;
-        self.leaked_bytes = self.leaked_bytes.wrapping_add(other.leaked_bytes);
-        self.min_size = self.min_size.min(other.min_size);
-        self.max_size = self.max_size.max(other.max_size);
-        self.first_us = self.first_us.min(other.first_us);
-        self.last_us = self.last_us.max(other.last_us);
     }
 }

@@ -17,6 +17,8 @@
 //! | `chain` | u32 | index of its realloc chain, or [`NONE`] |
 //! | `death_backtrace` | u32 | or [`NONE`] |
 //! | `death_thread` | u32 | |
+//! | `chronicle` | u64 | a bit an operation, in order of time, lowest bits first: 1 a birth, 0 a death; see `docs/index.md` |
+//! | `deaths` | u32 | of each death in the chronicle: rows born after the row that dies and before its death |
 //! | `zones` | [`Zone`] | one for every [`BLOCK_ROWS`] rows |
 //! | `chain_offsets` | u32 | chain `c` has the rows `chain_rows[offsets[c]..offsets[c + 1]]`, first to last |
 //! | `chain_rows` | u32 | |
@@ -39,7 +41,7 @@ use bytemuck::{Pod, Zeroable};
 pub use maps::{MalloptRecord, MapRecord, RegionRecord, RemovalRecord, UsageRecord, map_flags};
 
 /// Version of everything described here; another one means: build again.
-pub const LAYOUT_VERSION: u32 = 3;
+pub const LAYOUT_VERSION: u32 = 4;
 /// `death` of a row that was never freed.
 pub const NEVER: u64 = u64::MAX;
 /// An absent index.
@@ -79,6 +81,8 @@ pub mod section {
     pub const CHAIN: &str = "chain";
     pub const DEATH_BACKTRACE: &str = "death_backtrace";
     pub const DEATH_THREAD: &str = "death_thread";
+    pub const CHRONICLE: &str = "chronicle";
+    pub const DEATHS: &str = "deaths";
     pub const ZONES: &str = "zones";
     pub const CHAIN_OFFSETS: &str = "chain_offsets";
     pub const CHAIN_ROWS: &str = "chain_rows";

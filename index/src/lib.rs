@@ -13,10 +13,13 @@ mod allocation;
 mod bit_set;
 mod cache;
 mod cancel;
+mod chronicle;
 mod columns;
 mod compare;
 mod error;
 mod evaluate;
+mod explain;
+mod extents;
 mod frame;
 mod groups;
 mod id_set;
@@ -46,6 +49,7 @@ pub use compare::{
     compare, compare_selections,
 };
 pub use error::IndexError;
+pub use explain::{Blocks, Explanation, Step};
 pub use frame::{Backtrace, Frame};
 pub use groups::Group;
 pub use id_set::{BacktraceSet, IdSet, MapSet};

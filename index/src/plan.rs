@@ -16,7 +16,7 @@ use crate::bit_set::BitSet;
 use crate::columns::Columns;
 use crate::layout::{NONE, Zone};
 use crate::span::Span;
-use crate::{BacktraceSet, Cancel, IndexError, MapSet, Predicate, Profile, RowSet};
+use crate::{BacktraceSet, BacktraceSummary, Blocks, Cancel, IndexError, MapSet, Predicate, Profile, RowSet};
 use chains::ChainTest;
 use conditions::Conditions;
 pub(crate) use conditions::{after, instant, instants};
@@ -108,7 +108,7 @@ impl<'a> Plan<'a> {
 
     /// The rows of `base` that fulfil it.
     pub(crate) fn run(&self, base: &RowSet, cancel: &Cancel) -> Result<RowSet, IndexError> {
-        if self.impossible || self.rows.is_empty() {
+        if self.finds_nothing() {
             return Ok(RowSet::empty(base.universe()));
         }
         scan::scan(self, base, cancel)
@@ -116,24 +116,55 @@ impl<'a> Plan<'a> {
 
     /// How many rows of the whole profile fulfil it, if that is known without looking at them.
     pub(crate) fn count(&self, profile: &Profile) -> Result<Option<u64>, IndexError> {
-        if self.impossible || self.rows.is_empty() {
+        if self.finds_nothing() {
             return Ok(Some(0));
         }
-        let all_rows = self.rows == (0..self.columns.row_count());
         let only_leaks = self.death.from > self.end_us && self.death.to == u64::MAX;
-        let counts: fn(&crate::BacktraceSummary) -> u64 = match self.tests.as_slice() {
+        let counts: fn(&BacktraceSummary) -> u64 = match self.tests.as_slice() {
             [] if self.backtraces.is_none() => return Ok(Some(self.rows.len() as u64)),
-            [Test::Backtrace(_)] if all_rows => |summary| summary.rows,
-            [Test::Death(_)] | [Test::Death(_), Test::Backtrace(_)] if all_rows && only_leaks => {
+            _ if self.takes_whole_backtraces() => |summary| summary.rows,
+            [Test::Death(_)] | [Test::Death(_), Test::Backtrace(_)]
+                if self.takes_all_rows() && only_leaks =>
+            {
                 |summary| summary.leaked_count
             }
             _ => return Ok(None),
         };
-        let is_asked = |backtrace: usize| self.backtraces.as_ref().is_none_or(|set| set.contains(backtrace));
         let summaries = profile.summaries()?.iter().enumerate();
-        Ok(Some(
-            summaries.filter(|(backtrace, _)| is_asked(*backtrace)).map(|(_, summary)| counts(summary)).sum(),
-        ))
+        let asked = summaries.filter(|(backtrace, _)| self.has_backtrace(*backtrace));
+        Ok(Some(asked.map(|(_, summary)| counts(summary)).sum()))
+    }
+
+    /// Whether these predicates can only be about backtraces: then it may be worth a plan to see if they are.
+    pub(crate) fn asks_backtraces_alone(profile: &Profile, predicates: &[&Predicate]) -> bool {
+        Conditions::of(predicates, profile.manifest()).stack.len() == predicates.len()
+    }
+
+    /// Whether it takes all rows of some backtraces and no others, so that summaries tell all.
+    pub(crate) fn takes_whole_backtraces(&self) -> bool {
+        self.finds_nothing()
+            || self.takes_all_rows() && matches!(self.tests.as_slice(), [] | [Test::Backtrace(_)])
+    }
+
+    /// Whether rows of this backtrace are asked for.
+    pub(crate) fn has_backtrace(&self, backtrace: usize) -> bool {
+        !self.finds_nothing() && self.backtraces.as_ref().is_none_or(|set| set.contains(backtrace))
+    }
+
+    /// What [`Plan::run`] looks into.
+    pub(crate) fn blocks(&self, base: &RowSet) -> Blocks {
+        if self.finds_nothing() {
+            return Blocks { skipped: base.block_count(), ..Blocks::default() };
+        }
+        scan::looked_into(self, base)
+    }
+
+    fn finds_nothing(&self) -> bool {
+        self.impossible || self.rows.is_empty()
+    }
+
+    fn takes_all_rows(&self) -> bool {
+        self.rows == (0..self.columns.row_count())
     }
 }
 
@@ -203,7 +234,7 @@ impl Test {
 
 impl fmt::Display for Plan<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.impossible || self.rows.is_empty() {
+        if self.finds_nothing() {
             return f.write_str("nothing can match");
         }
         write!(f, "rows {}..{}", self.rows.start, self.rows.end)?;
@@ -211,7 +242,8 @@ impl fmt::Display for Plan<'_> {
         let skipped =
             zones.iter().filter(|zone| self.tests.iter().any(|test| test.holds_nowhere(zone))).count();
         write!(f, " in {} blocks, {skipped} of them skipped by their zones", zones.len())?;
-        self.tests.iter().try_for_each(|test| write!(f, "; {test}"))
+        self.tests.iter().try_for_each(|test| write!(f, "; {test}"))?;
+        f.write_str(if self.takes_whole_backtraces() { "; counted and grouped by summaries" } else { "" })
     }
 }
 

@@ -9,7 +9,8 @@ use crate::bit_set::BitSet;
 use crate::build::decode_manifest;
 use crate::cache::Cache;
 use crate::columns::Columns;
-use crate::evaluate::{conjunction, evaluate, explain};
+use crate::evaluate::{conjunction, evaluate};
+use crate::groups::Stretches;
 use crate::layout::{LAYOUT_VERSION, StackKeys};
 use crate::plan::{Plan, matching_backtraces};
 use crate::selection::Digest;
@@ -38,6 +39,7 @@ pub struct Profile {
     row_sets: Cache<RowSet>,
     groups: Cache<[Group]>,
     alive: AliveCache,
+    stretches: Stretches,
 }
 
 self_cell::self_cell!(
@@ -78,6 +80,7 @@ impl Profile {
             });
         }
         let segment = OpenSegment::try_new(store.segments().open(key)?, |segment| Columns::of(segment))?;
+        let stretches = Stretches::new(segment.borrow_dependent());
         Ok(Arc::new(Self {
             key: key.clone(),
             manifest,
@@ -88,6 +91,7 @@ impl Profile {
             row_sets: Cache::new(ROW_SETS_BYTES_MAX),
             groups: Cache::new(GROUPS_BYTES_MAX),
             alive: AliveCache::default(),
+            stretches,
         }))
     }
 
@@ -235,8 +239,11 @@ impl Profile {
             return Ok(groups);
         }
         let groups: Arc<[Group]> = match selection {
-            Selection::All => groups::of_summaries(self.summaries()?).into(),
-            _ => self.groups_of(self.rows(selection, cancel)?.as_ref(), cancel)?.into(),
+            Selection::All => groups::of_summaries(self.summaries()?, |_| true).into(),
+            _ => match self.groups_of_backtraces(selection, cancel)? {
+                Some(groups) => groups.into(),
+                None => self.groups_of(self.rows(selection, cancel)?.as_ref(), cancel)?.into(),
+            },
         };
         self.groups.put(digest, Arc::clone(&groups), size_of_val(&*groups));
         Ok(groups)
@@ -247,15 +254,23 @@ impl Profile {
     /// # Errors
     /// [`IndexError::Cancelled`] or [`IndexError::Deadline`].
     pub fn groups_of(&self, rows: &RowSet, cancel: &Cancel) -> Result<Vec<Group>, IndexError> {
-        groups::of_rows(self.columns(), rows, cancel)
+        groups::of_rows(self.columns(), &self.stretches, rows, cancel)
     }
 
-    /// How a selection would be evaluated, for people: one line a step.
-    ///
-    /// # Errors
-    /// As [`Profile::summaries`].
-    pub fn explain(&self, selection: &Selection) -> Result<String, IndexError> {
-        explain(self, selection)
+    /// The groups of a selection that is about backtraces alone.
+    fn groups_of_backtraces(
+        &self,
+        selection: &Selection,
+        cancel: &Cancel,
+    ) -> Result<Option<Vec<Group>>, IndexError> {
+        let (base, predicates) = conjunction(selection, |_| false);
+        if !matches!(base, Selection::All) || !Plan::asks_backtraces_alone(self, &predicates) {
+            return Ok(None);
+        }
+        let plan = Plan::new(self, &predicates, cancel)?;
+        let summaries = self.summaries()?;
+        let groups = || groups::of_summaries(summaries, |backtrace| plan.has_backtrace(backtrace));
+        Ok(plan.takes_whole_backtraces().then(groups))
     }
 
     pub(crate) fn columns(&self) -> &Columns<'_> {

@@ -1,5 +1,8 @@
 //! Sets of rows: what a selection evaluates to.
 
+use std::ops::Range;
+
+use crate::bit_set::ones;
 use crate::layout::BLOCK_ROWS;
 use crate::model::Row;
 
@@ -140,6 +143,15 @@ impl RowSet {
         size_of::<Self>() + self.starts.len() * 4 + self.blocks.len() * size_of::<Block>() + blocks
     }
 
+    /// All rows as bits, one word after the other.
+    pub(crate) fn to_words(&self) -> Vec<u64> {
+        let mut words = Vec::with_capacity(self.blocks.len() * BLOCK_WORDS);
+        for (index, block) in self.blocks.iter().enumerate() {
+            words.extend_from_slice(&block.words(block_len(self.universe, index)));
+        }
+        words
+    }
+
     /// The rows of one block.
     pub(crate) fn block(&self, index: usize) -> &Block {
         &self.blocks[index]
@@ -195,17 +207,7 @@ impl Block {
             Self::Empty => Box::new(std::iter::empty()),
             Self::Full => Box::new(0..len),
             Self::Listed(offsets) => Box::new(offsets.iter().map(|offset| u32::from(*offset))),
-            Self::Bits(words) => Box::new(ones(words)),
-        }
-    }
-
-    /// Calls `row` with the offset of each of its rows, ascending: [`Block::offsets`] for loops that matter.
-    pub(crate) fn visit(&self, len: u32, row: impl FnMut(u32)) {
-        match self {
-            Self::Empty => {}
-            Self::Full => (0..len).for_each(row),
-            Self::Listed(offsets) => offsets.iter().map(|offset| u32::from(*offset)).for_each(row),
-            Self::Bits(words) => ones(words).for_each(row),
+            Self::Bits(words) => Box::new(ones(words.as_slice())),
         }
     }
 
@@ -286,6 +288,12 @@ pub(crate) fn block_len(universe: u32, index: usize) -> u32 {
     (universe as usize - index * BLOCK_ROWS).min(BLOCK_ROWS) as u32
 }
 
+/// The rows of block `index` of a profile with `universe` rows.
+pub(crate) fn block_rows(universe: u32, index: usize) -> Range<usize> {
+    let first = first_row(index) as usize;
+    first..first + block_len(universe, index) as usize
+}
+
 /// The first row of block `index`.
 pub(crate) fn first_row(index: usize) -> u32 {
     (index * BLOCK_ROWS) as u32
@@ -296,18 +304,6 @@ pub(crate) fn range_words(from: u32, to: u32) -> Words {
     std::array::from_fn(|index| {
         let first = index as u32 * 64;
         below(to.saturating_sub(first)) & !below(from.saturating_sub(first))
-    })
-}
-
-/// The positions of the bits set.
-pub(crate) fn ones(words: &Words) -> impl Iterator<Item = u32> + '_ {
-    words.iter().enumerate().flat_map(|(index, word)| {
-        let mut rest = *word;
-        std::iter::from_fn(move || {
-            let bit = (rest != 0).then(|| rest.trailing_zeros())?;
-            rest &= rest - 1;
-            Some(index as u32 * 64 + bit)
-        })
     })
 }
 

@@ -2,7 +2,7 @@
 //!
 //! | key | value |
 //! |---|---|
-//! | `c` span:u64 page:u32 | cells of the backtraces `[256·page, 256·page + 256)` in the buckets `[16·span, 16·span + 16)` |
+//! | `c` span:u64 page:u32 | cells of the backtraces `[256·page, 256·page + 256)` in the buckets `[64·span, 64·span + 64)` |
 //! | `m` part:u16 | one part of the manifest |
 //! | `s` page:u32 | summaries of the backtraces `[32·page, 32·page + 32)` |
 //! | `t` page:u32 | the next 64 time buckets |
@@ -18,7 +18,7 @@ use crate::IndexError;
 use crate::model::{BacktraceSummary, Cell, Manifest, TimeBucket};
 
 /// Time buckets in the span of one [`Cell`].
-pub const SPAN_BUCKETS: u64 = 16;
+pub const SPAN_BUCKETS: u64 = 64;
 
 const CELLS: u8 = b'c';
 const MANIFEST: u8 = b'm';

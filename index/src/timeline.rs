@@ -1,13 +1,13 @@
 //! What selected allocations did over time.
 
 mod compatible;
+mod reallocs;
 mod sweep;
 
 use std::sync::Arc;
 
-use rayon::prelude::*;
-
 pub use compatible::CompatibleTimeline;
+use sweep::{Known, Live, sweep};
 
 use crate::{Cancel, IndexError, Manifest, Profile, RowSet, Selection, TimeBucket};
 
@@ -69,7 +69,23 @@ impl Profile {
         if matches!(selection, Selection::All) && grid == Grid::of(self.manifest()) {
             return Ok(whole(self.buckets()?.to_vec(), grid));
         }
-        sweep::sweep(self.columns(), self.rows(selection, cancel)?.as_ref(), grid, cancel)
+        let known = match selection {
+            Selection::All => self.known_before(grid.start_us)?,
+            _ => Known::default(),
+        };
+        sweep(self.columns(), self.rows(selection, cancel)?.as_ref(), grid, known, cancel)
+    }
+
+    /// The end of the last of the profile's own buckets that is over at `at_us`, and what was live then.
+    fn known_before(&self, at_us: u64) -> Result<Known, IndexError> {
+        let width = self.manifest().bucket_width_us.max(1);
+        let end_us = |bucket: &TimeBucket| (bucket.index + 1).saturating_mul(width);
+        let buckets = self.buckets()?;
+        let over = buckets.partition_point(|bucket| end_us(bucket) <= at_us);
+        Ok(buckets[..over].last().map_or_else(Known::default, |last| Known {
+            at_us: end_us(last),
+            live: Live { bytes: last.live_bytes_end, count: last.live_count_end },
+        }))
     }
 
     /// What a selection did over time, in the shape that Bytehound 0.11 gave its timelines.
@@ -101,7 +117,7 @@ impl Profile {
             own.push(set.difference(&seen));
             seen = seen.union(set);
         }
-        own.par_iter().map(|rows| sweep::sweep(self.columns(), rows, grid, cancel)).collect()
+        own.iter().map(|rows| sweep(self.columns(), rows, grid, Known::default(), cancel)).collect()
     }
 }
 

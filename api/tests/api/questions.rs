@@ -276,3 +276,18 @@ fn a_summary_has_the_groups_with_most_of_everything() {
     }
     assert!(summary["maps"]["total"].as_u64() >= summary["maps"]["mapped_at_end"].as_u64());
 }
+
+#[test]
+fn a_filter_is_explained() {
+    let server = server("simulation.decoded.dat");
+    let filter = json!(["leaked", {"size": {"at_least": 64}}]);
+    let found = ask(&server, "allocations", &json!({"filter": filter, "limit": 1}))["data"]["total"].clone();
+    let explained = ask(&server, "explain", &json!({"filter": filter}));
+    let steps = list(&explained, "steps");
+    assert!(steps[0]["plan"].as_str().unwrap().starts_with("filter [leaked, size"), "{explained}");
+    assert_eq!(steps[0]["rows"], found);
+    assert_eq!(steps[0]["is_kept"], true, "it was just asked");
+    assert!(steps[0]["blocks"]["tested"].as_u64().unwrap() > 0, "{explained}");
+    assert_eq!(steps[1]["depth"], 1);
+    assert!(steps[1]["blocks"].is_null(), "{explained}");
+}

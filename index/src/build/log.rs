@@ -50,11 +50,11 @@ lists!(
 );
 
 lists!(
-    /// What dies: when, and how it was born.
+    /// What dies: when, which row, and how it was born.
     Deaths,
     /// All deaths.
     FinishedDeaths,
-    { time: u64, size: u64, extra: u32, backtrace: u32 }
+    { time: u64, row: u32, size: u64, extra: u32, backtrace: u32 }
 );
 
 impl Births {
@@ -77,11 +77,13 @@ impl Deaths {
     pub(super) fn push(
         &mut self,
         time: u64,
+        row: u32,
         size: u64,
         extra: u32,
         backtrace: u32,
     ) -> Result<(), IndexError> {
         self.time.push(time)?;
+        self.row.push(row)?;
         self.size.push(size)?;
         self.extra.push(extra)?;
         Ok(self.backtrace.push(backtrace)?)

@@ -9,6 +9,7 @@
 //! [`ingest()`] does all of it for one profile. [`add_debug_files()`] says beforehand where else symbols are.
 
 mod chains;
+mod chronicle;
 mod clock;
 mod columns;
 mod culled;

@@ -2,6 +2,7 @@
 
 use bytehound_store::{Column, SummaryWriter};
 
+use super::chronicle::Chronicler;
 use super::observer::REPORT_EVERY;
 use super::operations::Operation;
 use super::rows::FinishedRows;
@@ -21,10 +22,11 @@ pub(super) struct Replayed {
     pub(super) peak_at_us: Option<u64>,
 }
 
-/// Replays operations that are in order of time. Cells go to `cells` span by span.
+/// Replays operations that are in order of time, and hands them on to the chronicle. Cells go to `cells` span by span.
 pub(super) fn replay(
     source: &Source<'_>,
     operations: impl Iterator<Item = Operation>,
+    chronicler: &mut Chronicler<'_>,
     cells: &mut dyn SummaryWriter,
     steps: &Steps<'_>,
 ) -> Result<Replayed, IndexError> {
@@ -33,6 +35,7 @@ pub(super) fn replay(
     for operation in operations {
         replay.enter_bucket(operation.time, cells)?;
         replay.perform(&operation);
+        chronicler.take(&operation)?;
         untold += 1;
         if untold == REPORT_EVERY {
             steps.advance(untold)?;

@@ -253,7 +253,7 @@ impl Rows {
             self.defects.early_deaths += 1;
         }
         let time = at.time.max(end.time);
-        self.deaths.push(time, end.size, end.flags, end.backtrace)?;
+        self.deaths.push(time, row, end.size, end.flags, end.backtrace)?;
         *end = End {
             time,
             size: 0,

@@ -4,6 +4,7 @@ use bytehound_store::{BuildKey, MappedVec, Scratch, SegmentWriter, Store};
 use bytehound_symbols::normalize::NORM_VERSION;
 
 use super::chains::write_chains;
+use super::chronicle::Chronicler;
 use super::columns::{OrderedRows, write_columns};
 use super::load::Loaded;
 use super::manifest::encode_manifest;
@@ -53,19 +54,25 @@ pub fn write(
         bucket_width_us,
     };
     let ordered = OrderedRows { rows, order: order.as_ref().map(MappedVec::as_slice) };
+    let mut chronicler = Chronicler::new(&ordered, &scratch)?;
     let mut summaries = store.summaries().writer(key)?;
     let mut segment = SegmentWriter::create(&scratch)?;
     let (replayed, written) = rayon::join(
         || match &sorted {
             Some(operations) => {
-                replay(&source, operations.as_slice().iter().copied(), &mut *summaries, &steps)
+                let operations = operations.as_slice().iter().copied();
+                replay(&source, operations, &mut chronicler, &mut *summaries, &steps)
             }
-            None => replay(&source, rows.log.operations(&rows.births, &rows.deaths), &mut *summaries, &steps),
+            None => {
+                let operations = rows.log.operations(&rows.births, &rows.deaths);
+                replay(&source, operations, &mut chronicler, &mut *summaries, &steps)
+            }
         },
         || write_columns(&mut segment, &ordered, source.dense, &steps),
     );
     let mut replayed = replayed?;
     written?;
+    chronicler.write(&mut segment)?;
     write_chains(&mut segment, &scratch, &ordered)?;
 
     let mut manifest = manifest_of(&loaded, &replayed);

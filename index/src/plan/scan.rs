@@ -5,12 +5,15 @@ use std::ops::Range;
 use bytehound_store::{Column, Number};
 use rayon::prelude::*;
 
+use super::chains::lifetime;
 use super::territory::Territory;
-use super::{Plan, Test, chains, is_known_member};
+use super::{Plan, Test, is_known_member};
+use crate::bit_set::ones;
 use crate::columns::Columns;
 use crate::layout::BLOCK_ROWS;
-use crate::row_set::{Block, Words, block_len, first_row, ones, range_words};
-use crate::{Cancel, IndexError, RowSet};
+use crate::row_set::{Block, Words, block_len, first_row, range_words};
+use crate::span::Span;
+use crate::{Blocks, Cancel, IndexError, RowSet};
 
 /// The rows of `base` that fulfil `plan`.
 pub(super) fn scan(plan: &Plan<'_>, base: &RowSet, cancel: &Cancel) -> Result<RowSet, IndexError> {
@@ -28,9 +31,31 @@ pub(super) fn blocks(rows: &Range<u32>) -> Range<usize> {
     rows.start as usize / BLOCK_ROWS..(rows.end as usize).div_ceil(BLOCK_ROWS)
 }
 
+/// What [`scan`] looks into.
+pub(super) fn looked_into(plan: &Plan<'_>, base: &RowSet) -> Blocks {
+    let touched = blocks(&plan.rows);
+    let mut looked = Blocks { skipped: base.block_count() - touched.len(), ..Blocks::default() };
+    for index in touched {
+        let zone = &plan.columns.zones[index];
+        let count = match is_skipped(plan, base, index) {
+            true => &mut looked.skipped,
+            false if plan.tests.iter().all(|test| test.holds_throughout(zone)) => &mut looked.taken,
+            false => &mut looked.tested,
+        };
+        *count += 1;
+    }
+    looked
+}
+
+/// Whether the zone tells that no row of a block is found.
+fn is_skipped(plan: &Plan<'_>, base: &RowSet, index: usize) -> bool {
+    let zone = &plan.columns.zones[index];
+    matches!(base.block(index), Block::Empty) || plan.tests.iter().any(|test| test.holds_nowhere(zone))
+}
+
 fn scan_block(plan: &Plan<'_>, base: &RowSet, index: usize) -> Block {
     let zone = &plan.columns.zones[index];
-    if matches!(base.block(index), Block::Empty) || plan.tests.iter().any(|test| test.holds_nowhere(zone)) {
+    if is_skipped(plan, base, index) {
         return Block::Empty;
     }
     let len = block_len(base.universe(), index);
@@ -65,33 +90,47 @@ impl Test {
             Self::NotDeallocatedAt(set) => {
                 keep(&columns.death_backtrace, first, words, |backtrace| !is_known_member(backtrace, set));
             }
-            Self::Lifetime(span) => {
-                keep_rows(first, words, |row| span.contains(lifetime(columns, row, plan.end_us)))
-            }
-            Self::Chain(test) => keep_rows(first, words, |row| test.holds(columns, row)),
+            Self::Lifetime(span) => keep_lifetimes(columns, *span, plan.end_us, first, words),
+            Self::Chain(test) => test.keep(columns, first, words),
             Self::Territory(territory) => keep_rows_of(columns, territory, first, words),
         }
     }
 }
 
 /// Tests one column, 64 rows at a time: without a branch a row, where any of the 64 is still asked for.
-fn keep<T: Number>(column: &Column<'_, T>, first: u32, words: &mut Words, holds: impl Fn(T) -> bool) {
+pub(super) fn keep<T: Number>(
+    column: &Column<'_, T>,
+    first: u32,
+    words: &mut Words,
+    holds: impl Fn(T) -> bool,
+) {
     if let Column::Constant { value, .. } = column {
         if !holds(*value) {
             words.fill(0);
         }
         return;
     }
-    let rows = first as usize..column.len().min(first as usize + BLOCK_ROWS);
     let mut buffer = Vec::new();
-    let chunks = column.read(rows, &mut buffer).chunks(64);
-    for (word, chunk) in words.iter_mut().zip(chunks).filter(|(word, _)| **word != 0) {
-        *word &= chunk.iter().rev().fold(0, |bits, value| bits << 1 | u64::from(holds(*value)));
+    let values = column.read(block_from(first, column.len()), &mut buffer);
+    for (word, chunk) in words.iter_mut().zip(values.chunks(64)).filter(|(word, _)| **word != 0) {
+        *word &= bits(chunk.iter().map(|value| holds(*value)));
+    }
+}
+
+/// Tests how long rows lived, as [`keep`] does.
+pub(super) fn keep_lifetimes(columns: &Columns<'_>, span: Span, end_us: u64, first: u32, words: &mut Words) {
+    let rows = block_from(first, columns.birth.len());
+    let (mut births, mut deaths) = (Vec::new(), Vec::new());
+    let births = columns.birth.read(rows.clone(), &mut births).chunks(64);
+    let lives = births.zip(columns.death.read(rows, &mut deaths).chunks(64));
+    for (word, (births, deaths)) in words.iter_mut().zip(lives).filter(|(word, _)| **word != 0) {
+        let lives = births.iter().zip(deaths);
+        *word &= bits(lives.map(|(birth, death)| span.contains(lifetime(*birth, *death, end_us))));
     }
 }
 
 /// Tests the rows that are still asked for one by one.
-fn keep_rows(first: u32, words: &mut Words, mut holds: impl FnMut(u32) -> bool) {
+pub(super) fn keep_rows(first: u32, words: &mut Words, mut holds: impl FnMut(u32) -> bool) {
     let failing: Vec<u32> = ones(words).filter(|offset| !holds(first + offset)).collect();
     failing.into_iter().for_each(|offset| words[offset as usize / 64] &= !(1 << (offset % 64)));
 }
@@ -100,13 +139,45 @@ fn keep_rows(first: u32, words: &mut Words, mut holds: impl FnMut(u32) -> bool) 
 fn keep_rows_of(columns: &Columns<'_>, territory: &Territory, first: u32, words: &mut Words) {
     let [earliest, latest] = columns.zones[first as usize / BLOCK_ROWS].birth;
     let mut walk = territory.between(earliest, latest);
+    let rows = block_from(first, columns.birth.len());
+    let (mut births, mut addresses, mut sizes, mut extras) = Default::default();
+    let births = columns.birth.read(rows.clone(), &mut births);
+    let addresses = columns.address.read(rows.clone(), &mut addresses);
+    let sizes = columns.size.read(rows.clone(), &mut sizes);
+    let extras = columns.extra.read(rows, &mut extras);
     keep_rows(first, words, |row| {
-        let at = row as usize;
-        let usable = columns.size.at(at).saturating_add(u64::from(columns.extra.at(at)));
-        walk.holds(columns.birth.at(at), columns.address.at(at), usable)
+        let at = (row - first) as usize;
+        walk.holds(births[at], addresses[at], sizes[at].saturating_add(u64::from(extras[at])))
     });
 }
 
-fn lifetime(columns: &Columns<'_>, row: u32, end_us: u64) -> u64 {
-    chains::lifetime(columns.birth.at(row as usize), columns.death.at(row as usize), end_us)
+/// The rows of the block that begins with `first`.
+pub(super) fn block_from(first: u32, row_count: usize) -> Range<usize> {
+    first as usize..row_count.min(first as usize + BLOCK_ROWS)
+}
+
+/// Up to 64 answers, the first in the lowest bit. They become bytes first, which compilers do many at a time; one
+/// multiplication then gathers the lowest bits of eight bytes in the highest byte.
+fn bits(answers: impl Iterator<Item = bool>) -> u64 {
+    const GATHER: u64 = 0x0102_0408_1020_4080;
+    let mut bytes = [0; 64];
+    bytes.iter_mut().zip(answers).for_each(|(byte, answer)| *byte = u8::from(answer));
+    let (eights, _) = bytes.as_chunks::<8>();
+    let gathered = eights.iter().map(|eight| u64::from_le_bytes(*eight).wrapping_mul(GATHER) >> 56);
+    gathered.rev().fold(0, |bits, byte| bits << 8 | byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::bits;
+
+    proptest! {
+        #[test]
+        fn every_answer_is_in_its_bit(answers in prop::collection::vec(any::<bool>(), 0..=64)) {
+            let expected = answers.iter().rev().fold(0, |bits, answer| bits << 1 | u64::from(*answer));
+            prop_assert_eq!(bits(answers.iter().copied()), expected);
+        }
+    }
 }

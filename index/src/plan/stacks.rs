@@ -15,7 +15,7 @@ use crate::{BacktraceSet, IndexError, Pattern, Predicate, Profile};
 /// The backtraces that fulfil `predicate`, which is one of these.
 pub(crate) fn matching(profile: &Profile, predicate: &Predicate) -> Result<BitSet, IndexError> {
     let columns = profile.columns();
-    let group = |holds: &dyn Fn(&BacktraceSummary) -> bool| groups(profile, holds);
+    let group = |holds: &(dyn Fn(&BacktraceSummary) -> bool + Sync)| groups(profile, holds);
     match predicate {
         Predicate::Backtraces(set) => Ok(members(columns, set)),
         Predicate::NotBacktraces(set) => Ok(complement(&members(columns, set))),
@@ -63,7 +63,10 @@ pub(super) fn members(columns: &Columns<'_>, set: &BacktraceSet) -> BitSet {
 }
 
 /// Groups that fulfil `holds`; any such question also wants the group's peak to lie within the run.
-fn groups(profile: &Profile, holds: &dyn Fn(&BacktraceSummary) -> bool) -> Result<BitSet, IndexError> {
+fn groups(
+    profile: &Profile,
+    holds: &(dyn Fn(&BacktraceSummary) -> bool + Sync),
+) -> Result<BitSet, IndexError> {
     let run = profile.manifest().start_us..=profile.manifest().end_us;
     let summaries = profile.summaries()?;
     Ok(BitSet::of(profile.columns().backtrace_count() as usize, |backtrace| {
@@ -94,7 +97,11 @@ fn sources(columns: &Columns<'_>, pattern: &Pattern) -> BitSet {
     frames_named(columns, pattern, |frame| frame.source)
 }
 
-fn frames_named(columns: &Columns<'_>, pattern: &Pattern, name: impl Fn(&FrameRecord) -> u32) -> BitSet {
+fn frames_named(
+    columns: &Columns<'_>,
+    pattern: &Pattern,
+    name: impl Fn(&FrameRecord) -> u32 + Sync,
+) -> BitSet {
     let mut used = BitSet::empty(columns.string_count());
     columns.frames.iter().for_each(|frame| used.insert(name(frame) as usize));
     let names: Vec<usize> = used.iter().collect();
@@ -110,7 +117,7 @@ fn passing(columns: &Columns<'_>, frames: &BitSet) -> BitSet {
     backtraces(columns, |stack| stack.iter(0..stack.len()).any(|frame| frames.contains(frame as usize)))
 }
 
-fn backtraces(columns: &Columns<'_>, holds: impl Fn(Column<'_, u32>) -> bool) -> BitSet {
+fn backtraces(columns: &Columns<'_>, holds: impl Fn(Column<'_, u32>) -> bool + Sync) -> BitSet {
     let count = columns.backtrace_count() as usize;
     BitSet::of(count, |backtrace| holds(columns.frames_of(BacktraceId(backtrace as u32))))
 }

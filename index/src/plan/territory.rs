@@ -33,7 +33,7 @@ impl Territory {
         let mut coming: Vec<Lease> =
             self.0.iter().filter(|lease| lease.since <= last && lease.until > first).copied().collect();
         coming.reverse();
-        Walk { coming, held: BTreeMap::new(), ends: BinaryHeap::new() }
+        Walk { coming, held: BTreeMap::new(), ends: BinaryHeap::new(), known: Known::default() }
     }
 }
 
@@ -44,11 +44,40 @@ pub(super) struct Walk {
     held: BTreeMap<u64, Lease>,
     /// When the held leases end, and where they lie.
     ends: BinaryHeap<Reverse<(u64, u64)>>,
+    known: Known,
+}
+
+/// The latest answer, as far as it goes: the next block mostly lies near, at the same maps.
+#[derive(Default)]
+struct Known {
+    from: u64,
+    to: u64,
+    until: u64,
+    is_held: bool,
+}
+
+impl Known {
+    fn answer(&self, time: u64, from: u64, to: u64) -> Option<bool> {
+        let applies = match self.is_held {
+            true => from < self.to && self.from < to,
+            false => self.from <= from && to <= self.to,
+        };
+        (time < self.until && applies).then_some(self.is_held)
+    }
 }
 
 impl Walk {
     /// Whether something of `size` bytes at `address` lies in it at `time`, which must not go back.
     pub(super) fn holds(&mut self, time: u64, address: u64, size: u64) -> bool {
+        let end = address.saturating_add(size.max(1));
+        if let Some(answer) = self.known.answer(time, address, end) {
+            return answer;
+        }
+        self.known = self.look(time, address, end);
+        self.known.is_held
+    }
+
+    fn look(&mut self, time: u64, address: u64, end: u64) -> Known {
         while let Some(lease) = self.coming.pop_if(|lease| lease.since <= time) {
             if lease.until > time {
                 self.ends.push(Reverse((lease.until, lease.from)));
@@ -57,8 +86,17 @@ impl Walk {
             }
         }
         self.end_leases(time);
-        let end = address.saturating_add(size.max(1));
-        self.held.range(..end).next_back().is_some_and(|(_, lease)| lease.to > address)
+        let before = self.held.range(..end).next_back().map(|(_, lease)| lease);
+        if let Some(lease) = before.filter(|lease| lease.to > address) {
+            return Known { from: lease.from, to: lease.to, until: lease.until, is_held: true };
+        }
+        let next_end = self.ends.peek().map_or(NEVER, |Reverse((until, _))| *until);
+        Known {
+            from: before.map_or(0, |lease| lease.to),
+            to: self.held.range(end..).next().map_or(u64::MAX, |(from, _)| *from),
+            until: self.coming.last().map_or(next_end, |lease| next_end.min(lease.since)),
+            is_held: false,
+        }
     }
 
     fn end_leases(&mut self, time: u64) {

@@ -1,192 +1,252 @@
-//! One pass over births and deaths in order of time. Births are in order already; deaths wait in a heap that never holds
-//! more than what is live.
+//! The chronicle followed in parts, side by side: each part tells what changed and how high it went, seen from its
+//! beginning; put together in order they are the timeline.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::ops::Range;
 
-use rustc_hash::FxHashMap;
+use bytehound_store::Column;
+use rayon::prelude::*;
 
+use super::reallocs::Reallocs;
 use super::{Grid, Timeline};
-use crate::bit_set::BitSet;
+use crate::chronicle::Chronicle;
 use crate::columns::Columns;
-use crate::layout::{NEVER, flags};
-use crate::model::{Row, TimeBucket};
-use crate::row_set::{block_len, first_row};
+use crate::model::TimeBucket;
 use crate::{Cancel, IndexError, RowSet};
 
-/// The timeline of `rows`.
+/// Operations that a thread follows at a time.
+const PART: usize = 1 << 15;
+
+/// What is live at some moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Live {
+    pub(super) bytes: u64,
+    pub(super) count: u64,
+}
+
+/// A moment, and what was live of the rows asked for right before it.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Known {
+    pub(super) at_us: u64,
+    pub(super) live: Live,
+}
+
+/// The timeline of `rows`, of which something is known before the grid begins.
 pub(super) fn sweep(
     columns: &Columns<'_>,
     rows: &RowSet,
     grid: Grid,
+    known: Known,
     cancel: &Cancel,
 ) -> Result<Timeline, IndexError> {
-    let reallocs = Reallocs::among(columns, rows);
-    let mut sweep = Sweep {
-        columns,
-        grid,
-        reallocs,
-        deaths: BinaryHeap::new(),
-        live: Live::default(),
-        start: Live::default(),
-        points: Vec::new(),
+    let words = rows.to_words();
+    let reallocs = Reallocs::among(columns, &words, cancel)?;
+    let chronicle = Chronicle::of(columns);
+    let all = 0..chronicle.len();
+    let first = chronicle.first_since(known.at_us, all.clone());
+    let start = chronicle.first_since(grid.start_us, first..all.end);
+    let end = grid.end_us.checked_add(1).map_or(all.end, |end| chronicle.first_since(end, start..all.end));
+    let sweep = Sweep { columns, chronicle, grid, words: &words, reallocs, cancel };
+    let before = sweep.before(first..start)?;
+    let mut live = Live {
+        bytes: known.live.bytes.wrapping_add_signed(before.bytes),
+        count: known.live.count.wrapping_add_signed(before.count),
     };
-    for index in 0..rows.block_count() {
-        cancel.check()?;
-        rows.block(index)
-            .visit(block_len(rows.universe(), index), |offset| sweep.row(first_row(index) + offset));
-    }
-    Ok(sweep.finish())
-}
-
-/// When an operation happens, in the order that [`Timeline`] documents.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Moment {
-    at: u64,
-    phase: Phase,
-    /// The row that is born, or dies; for a realloc within one µs the row that it makes.
-    row: u32,
-    is_birth: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Phase {
-    DeathsOfOlder,
-    Births,
-    DeathsOfNew,
-}
-
-/// When a row born at `birth` dies. Clocks of threads may disagree: what died before it was born dies right after.
-fn death(columns: &Columns<'_>, reallocs: &Reallocs, birth: Moment) -> Option<Moment> {
-    let death = columns.death.at(birth.row as usize);
-    if death == NEVER {
-        return None;
-    }
-    if death > birth.at {
-        return Some(Moment { at: death, phase: Phase::DeathsOfOlder, row: birth.row, is_birth: false });
-    }
-    Some(match reallocs.at_once.get(&birth.row) {
-        Some(successor) => Moment { row: *successor, is_birth: false, ..birth },
-        None => Moment { phase: Phase::DeathsOfNew, is_birth: false, ..birth },
-    })
-}
-
-/// Reallocs of which both rows are asked for.
-struct Reallocs {
-    /// Rows that came out of one.
-    reborn: BitSet,
-    /// From a row that was reallocated in the µs of its birth to the row it became.
-    at_once: FxHashMap<u32, u32>,
-}
-
-impl Reallocs {
-    fn among(columns: &Columns<'_>, rows: &RowSet) -> Self {
-        let bound = if columns.chain_count() == 0 { 0 } else { columns.row_count() as usize };
-        let mut reallocs = Self { reborn: BitSet::empty(bound), at_once: FxHashMap::default() };
-        let pairs = (0..columns.chain_count()).flat_map(|chain| columns.chain(chain).windows(2));
-        for pair in pairs.filter(|pair| pair.iter().all(|row| rows.contains(Row(*row)))) {
-            let (old, new) = (pair[0], pair[1]);
-            if columns.flags.at(old as usize) & flags::REALLOCATED == 0 {
-                continue;
-            }
-            reallocs.reborn.insert(new as usize);
-            let births = [old, new].map(|row| columns.birth.at(row as usize));
-            if births[0] == births[1] && new > old {
-                reallocs.at_once.insert(old, new);
-            }
+    let mut timeline =
+        Timeline { grid, live_bytes_start: live.bytes, live_count_start: live.count, points: Vec::new() };
+    for (index, change) in sweep.buckets(start..end)? {
+        if timeline.points.last().is_none_or(|point| point.index != index) {
+            timeline.points.push(TimeBucket { index, ..TimeBucket::default() });
         }
-        reallocs
+        if let Some(point) = timeline.points.last_mut() {
+            change.add_to(point, &mut live);
+        }
     }
-}
-
-#[derive(Clone, Copy, Default)]
-struct Live {
-    bytes: u64,
-    count: u64,
+    Ok(timeline)
 }
 
 struct Sweep<'a> {
     columns: &'a Columns<'a>,
+    chronicle: Chronicle<'a>,
     grid: Grid,
+    /// The rows asked for, a bit each.
+    words: &'a [u64],
     reallocs: Reallocs,
-    /// When live rows die.
-    deaths: BinaryHeap<Reverse<(Moment, Row)>>,
-    live: Live,
-    start: Live,
-    points: Vec<TimeBucket>,
+    cancel: &'a Cancel,
 }
 
 impl Sweep<'_> {
-    /// Takes the next row: everything that dies before it is born dies now.
-    fn row(&mut self, row: u32) {
-        let at = self.columns.birth.at(row as usize);
-        if at > self.grid.end_us {
-            return;
-        }
-        let birth = Moment { at, phase: Phase::Births, row, is_birth: true };
-        while let Some(Reverse((death, row))) = self.next_death().filter(|Reverse((death, _))| *death < birth)
-        {
-            self.deaths.pop();
-            self.die(death, row);
-        }
-        self.be_born(birth, self.reallocs.reborn.contains(row as usize));
-        let death = death(self.columns, &self.reallocs, birth).filter(|death| death.at <= self.grid.end_us);
-        self.deaths.extend(death.map(|death| Reverse((death, Row(row)))));
+    /// What changed over some operations.
+    fn before(&self, operations: Range<usize>) -> Result<Change, IndexError> {
+        let parts = self.chronicle.parts(operations, PART).into_par_iter();
+        let sum = |a: Change, b: Change| {
+            Ok(Change { bytes: a.bytes.wrapping_add(b.bytes), count: a.count + b.count, ..a })
+        };
+        parts
+            .map(|part| {
+                self.cancel.check()?;
+                Ok(self.follow(part.clone(), &self.sizes_near(&part)))
+            })
+            .try_reduce(Change::default, sum)
     }
 
-    fn next_death(&self) -> Option<Reverse<(Moment, Row)>> {
-        self.deaths.peek().copied()
+    /// What changed in each bucket; a bucket that lies in several parts comes several times.
+    fn buckets(&self, operations: Range<usize>) -> Result<Vec<(u64, Change)>, IndexError> {
+        let parts = self.chronicle.parts(operations, PART).into_par_iter();
+        let parts: Vec<_> = parts
+            .map(|part| {
+                self.cancel.check()?;
+                Ok(self.buckets_of(part))
+            })
+            .collect::<Result<_, IndexError>>()?;
+        Ok(parts.into_iter().flatten().collect())
     }
 
-    // Sums of bytes wrap: a damaged capture can claim sizes whose sum is beyond 2⁶⁴, and the rest stays right.
-    fn be_born(&mut self, birth: Moment, is_realloc: bool) {
-        let size = self.columns.size.at(birth.row as usize);
-        self.live.bytes = self.live.bytes.wrapping_add(size);
-        self.live.count += 1;
-        self.record(birth.at, |point| {
-            point.allocated_count += 1;
-            point.allocated_bytes = point.allocated_bytes.wrapping_add(size);
-            point.reallocated_count += u64::from(is_realloc);
+    fn buckets_of(&self, part: Range<usize>) -> Vec<(u64, Change)> {
+        let mut changes = Vec::new();
+        let sizes = self.sizes_near(&part);
+        let mut rest = part;
+        while !rest.is_empty() {
+            let index = self.grid.bucket(self.chronicle.time(rest.start));
+            let next = (index + 1).saturating_mul(self.grid.width_us.max(1));
+            let end = self.chronicle.first_since(next, rest.clone());
+            let change = self.follow(rest.start..end, &sizes);
+            if change.operations > 0 {
+                changes.push((index, change));
+            }
+            rest.start = end;
+        }
+        changes
+    }
+
+    fn follow(&self, operations: Range<usize>, sizes: &Sizes<'_>) -> Change {
+        let mut change = self.follow_selected(operations.clone(), sizes);
+        let rows = [operations.start, operations.end].map(|operation| self.chronicle.born_before(operation));
+        change.reallocated = self.reallocs.reborn(rows[0]..rows[1]);
+        change
+    }
+
+    fn follow_selected(&self, operations: Range<usize>, sizes: &Sizes<'_>) -> Change {
+        let mut change = Change::NOTHING;
+        let mut late = Late::default();
+        self.chronicle.walk(operations, |row, births| {
+            if self.words[row as usize / 64] >> (row % 64) & 1 == 0 {
+                return;
+            }
+            let size = sizes.of(row);
+            if !self.reallocs.late.is_empty() {
+                late.settle(self.chronicle.time_of(row, births), &mut change);
+                if births == 0 && self.reallocs.late.contains(&row) {
+                    late.put_off(self.chronicle.time_of(row, 0), size);
+                    return;
+                }
+            }
+            change.operation(size, births);
         });
+        late.end(&mut change);
+        change
     }
 
-    fn die(&mut self, death: Moment, row: Row) {
-        let size = self.columns.size.at(row.0 as usize);
-        self.live.bytes = self.live.bytes.wrapping_sub(size);
-        self.live.count -= 1;
-        self.record(death.at, |point| {
-            point.freed_count += 1;
-            point.freed_bytes = point.freed_bytes.wrapping_add(size);
-        });
+    /// The sizes of the rows born in a part, and of those born shortly before: most that die in it are among them.
+    fn sizes_near(&self, part: &Range<usize>) -> Sizes<'_> {
+        let rows = [part.start, part.end].map(|operation| self.chronicle.born_before(operation));
+        let start = rows[0].saturating_sub(PART);
+        let mut near = Vec::new();
+        let size = &self.columns.size;
+        size.copy_to(start..rows[1], &mut near);
+        Sizes { all: size, start: start as u32, near }
+    }
+}
+
+struct Sizes<'a> {
+    all: &'a Column<'a, u64>,
+    start: u32,
+    near: Vec<u64>,
+}
+
+impl Sizes<'_> {
+    #[inline]
+    fn of(&self, row: u32) -> u64 {
+        let near = self.near.get(row.wrapping_sub(self.start) as usize);
+        near.copied().unwrap_or_else(|| self.all.at(row as usize))
+    }
+}
+
+/// Deaths put off to the end of their µs.
+#[derive(Default)]
+struct Late {
+    at_us: u64,
+    sizes: Vec<u64>,
+}
+
+impl Late {
+    fn put_off(&mut self, at_us: u64, size: u64) {
+        self.at_us = at_us;
+        self.sizes.push(size);
     }
 
-    fn record(&mut self, at: u64, change: impl FnOnce(&mut TimeBucket)) {
-        if at < self.grid.start_us {
-            self.start = self.live;
-            return;
-        }
-        let index = self.grid.bucket(at);
-        if self.points.last().is_none_or(|point| point.index != index) {
-            self.points.push(TimeBucket { index, ..TimeBucket::default() });
-        }
-        if let Some(point) = self.points.last_mut() {
-            change(point);
-            point.live_bytes_end = self.live.bytes;
-            point.live_bytes_max = point.live_bytes_max.max(self.live.bytes);
-            point.live_count_end = self.live.count;
-            point.live_count_max = point.live_count_max.max(self.live.count);
+    /// What was put off happens before what happens later.
+    fn settle(&mut self, now_us: u64, change: &mut Change) {
+        if now_us != self.at_us {
+            self.end(change);
         }
     }
 
-    fn finish(mut self) -> Timeline {
-        while let Some(Reverse((death, row))) = self.deaths.pop() {
-            self.die(death, row);
-        }
-        Timeline {
-            grid: self.grid,
-            live_bytes_start: self.start.bytes,
-            live_count_start: self.start.count,
-            points: self.points,
-        }
+    fn end(&mut self, change: &mut Change) {
+        self.sizes.drain(..).for_each(|size| change.operation(size, 0));
+    }
+}
+
+/// What some operations changed, seen from before the first of them. Sums of bytes wrap.
+#[derive(Clone, Copy, Debug, Default)]
+struct Change {
+    operations: u64,
+    allocated: Live,
+    reallocated: u64,
+    bytes: i64,
+    count: i64,
+    bytes_max: i64,
+    count_max: i64,
+}
+
+impl Change {
+    const NOTHING: Self = Self {
+        operations: 0,
+        allocated: Live { bytes: 0, count: 0 },
+        reallocated: 0,
+        bytes: 0,
+        count: 0,
+        bytes_max: i64::MIN,
+        count_max: i64::MIN,
+    };
+
+    /// A birth if `births` is 1, a death if it is 0.
+    #[inline]
+    fn operation(&mut self, size: u64, births: u32) {
+        let births = u64::from(births);
+        let deaths = births.wrapping_sub(1);
+        self.operations += 1;
+        self.allocated.count += births;
+        self.allocated.bytes = self.allocated.bytes.wrapping_add(size & !deaths);
+        // All bits are set for a death: then this is −size.
+        self.bytes = self.bytes.wrapping_add(((size ^ deaths).wrapping_sub(deaths)).cast_signed());
+        self.count += births.cast_signed() * 2 - 1;
+        self.bytes_max = self.bytes_max.max(self.bytes);
+        self.count_max = self.count_max.max(self.count);
+    }
+
+    /// Goes on from what is live, in a bucket.
+    fn add_to(&self, point: &mut TimeBucket, live: &mut Live) {
+        point.allocated_count += self.allocated.count;
+        point.allocated_bytes = point.allocated_bytes.wrapping_add(self.allocated.bytes);
+        point.freed_count += self.operations - self.allocated.count;
+        let freed_bytes = self.allocated.bytes.wrapping_sub(self.bytes.cast_unsigned());
+        point.freed_bytes = point.freed_bytes.wrapping_add(freed_bytes);
+        point.reallocated_count += self.reallocated;
+        point.live_bytes_max = point.live_bytes_max.max(live.bytes.wrapping_add_signed(self.bytes_max));
+        point.live_count_max = point.live_count_max.max(live.count.wrapping_add_signed(self.count_max));
+        live.bytes = live.bytes.wrapping_add_signed(self.bytes);
+        live.count = live.count.wrapping_add_signed(self.count);
+        point.live_bytes_end = live.bytes;
+        point.live_count_end = live.count;
     }
 }

@@ -23,7 +23,7 @@ fn looked_at(profile: &Profile, at_us: u64) -> Vec<Alive> {
 /// Moments that matter: around the run's ends, and on both sides of where spans of cells begin.
 fn edges(profile: &Profile) -> Vec<u64> {
     let manifest = profile.manifest();
-    let span_us = manifest.bucket_width_us * 16;
+    let span_us = manifest.bucket_width_us * 64;
     let begins = (manifest.start_us / span_us..=manifest.end_us / span_us + 1).map(|span| span * span_us);
     let ends = [0, manifest.start_us, manifest.end_us, u64::MAX];
     begins.chain(ends).flat_map(|at| [at.saturating_sub(1), at, at.saturating_add(1)]).collect()

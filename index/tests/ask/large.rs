@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use bytehound_index::{BacktraceId, Bound, Cancel, Grid, Pattern, Predicate, Profile, Row, Selection};
+use bytehound_index::{
+    BacktraceId, Blocks, Bound, Cancel, Grid, Pattern, Predicate, Profile, Row, Selection,
+};
 
 use crate::capture::{START, block, id};
 use crate::naive;
@@ -53,7 +55,7 @@ fn answers_over_several_blocks_are_those_of_looking_at_every_row() {
     let (profile, cancel): (&Profile, _) = (&asked.profile, Cancel::new());
     for selection in selections() {
         let expected = naive::rows(profile, &selection);
-        let plan = profile.explain(&selection).expect("a plan");
+        let plan = profile.explain(&selection, &cancel).expect("a plan");
         assert_eq!(profile.count(&selection, &cancel).expect("a count"), expected.len() as u64, "{plan}");
         let rows = profile.rows(&selection, &cancel).expect("rows");
         assert!(rows.iter().map(|row| row.0).eq(expected.iter().copied()), "{plan}");
@@ -72,13 +74,22 @@ fn counts_of(profile: &Profile, rows: &BTreeSet<u32>) -> Vec<u64> {
 
 #[test]
 fn blocks_that_cannot_match_are_not_read() {
-    let asked = large();
+    let (asked, cancel) = (large(), Cancel::new());
     let late = Selection::all().filtered(Predicate::Size(Bound::MoreThan(1_400)));
-    let plan = asked.profile.explain(&late).expect("a plan");
-    assert!(plan.contains("in 3 blocks, 2 of them skipped by their zones"), "{plan}");
+    let plan = asked.profile.explain(&late, &cancel).expect("a plan");
+    // This is the example of docs/index.md.
+    let expected =
+        "filter [size > 1400]: rows 0..150000 in 3 blocks, 2 of them skipped by their zones; test size";
+    assert_eq!(plan.steps[0].plan, expected);
+    assert_eq!(plan.steps[0].rows, 10_201);
+    assert_eq!(plan.steps[0].blocks, Some(Blocks { tested: 1, taken: 0, skipped: 2 }));
+    assert_eq!(plan.steps[0].rows, asked.profile.count(&late, &cancel).expect("a count"));
     let everything = Selection::all().filtered(Predicate::Size(Bound::AtMost(1 << 40)));
-    let plan = asked.profile.explain(&everything).expect("a plan");
-    assert!(!plan.contains("test size"), "{plan}");
+    let plan = asked.profile.explain(&everything, &cancel).expect("a plan");
+    assert!(!plan.to_string().contains("test size"), "{plan}");
+    assert_eq!(plan.steps[0].blocks, Some(Blocks { tested: 0, taken: 3, skipped: 0 }));
+    let again = asked.profile.explain(&everything, &cancel).expect("a plan");
+    assert!(again.steps[0].is_kept && !plan.steps[0].is_kept);
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod alive;
 #[expect(dead_code, reason = "only what these tests write")]
 mod capture;
 mod comparisons;
+mod extents;
 mod golden;
 mod large;
 mod map_streams;

@@ -30,7 +30,7 @@ proptest! {
 fn check(profile: &Profile, selection: &Selection) -> Result<(), TestCaseError> {
     let cancel = Cancel::new();
     let expected = naive::rows(profile, selection);
-    let plan = profile.explain(selection).expect("a plan");
+    let plan = profile.explain(selection, &cancel).expect("a plan");
     prop_assert_eq!(profile.count(selection, &cancel).expect("a count"), expected.len() as u64, "{}", plan);
     let rows = profile.rows(selection, &cancel).expect("rows");
     prop_assert_eq!(rows.iter().map(|row| row.0).collect::<Vec<_>>(), Vec::from_iter(expected), "{}", plan);
@@ -130,7 +130,7 @@ fn what_is_no_regular_expression_or_too_large_is_refused() {
 fn a_plan_says_what_is_looked_at() {
     let asked = profile_of(&[]);
     let small = Selection::all().filtered(Predicate::Leaked);
-    let plan = asked.profile.explain(&small).expect("a plan");
+    let plan = asked.profile.explain(&small, &Cancel::new()).expect("a plan").to_string();
     assert!(plan.starts_with("filter [leaked]: "), "{plan}");
     assert!(plan.ends_with("all 0 rows"), "{plan}");
 }

@@ -299,11 +299,11 @@ impl Model {
         buckets.into_values().collect()
     }
 
-    /// By span of 16 buckets, and backtrace.
+    /// By span of 64 buckets, and backtrace.
     pub(crate) fn cells(&self) -> Vec<(u64, Cell)> {
         let mut cells: BTreeMap<(u64, u32), Cell> = BTreeMap::new();
         for step in &self.steps {
-            let span = step.time / self.bucket_width() / 16;
+            let span = step.time / self.bucket_width() / 64;
             let mut cell_of = |row: &ModelRow, change: fn(&mut Cell, u64)| {
                 let backtrace = row.backtrace;
                 let new = Cell { backtrace, ..Cell::default() };

@@ -1,0 +1,174 @@
+//! The chronicle of a profile, written while its heap is lived through: [`crate::layout`] says what it is,
+//! [`crate::chronicle`] reads it.
+
+use bytehound_store::{Column, MappedVec, PackedBlock, PackedVec, Scratch, SegmentWriter};
+
+use super::columns::OrderedRows;
+use super::operations::Operation;
+use super::window::Window;
+use crate::IndexError;
+use crate::layout::{BLOCK_ROWS, NONE, section};
+
+/// Takes operations in order of time.
+pub(super) struct Chronicler<'a> {
+    births: Column<'a, u64>,
+    /// The row of each death.
+    rows: Window<'a, u32>,
+    places: Places,
+    /// What happened in the µs that is not over.
+    moment: Vec<Operation>,
+    words: MappedVec<u64>,
+    /// The operations that are no whole word yet.
+    word: u64,
+    operations: u64,
+    born: u32,
+    /// Of each death, the rows born since the row that dies.
+    since: PackedVec<u32>,
+}
+
+impl<'a> Chronicler<'a> {
+    pub(super) fn new(rows: &OrderedRows<'a>, scratch: &Scratch) -> Result<Self, IndexError> {
+        Ok(Self {
+            births: rows.rows.births.time.column(),
+            rows: Window::new(rows.rows.deaths.row.column()),
+            places: Places::new(rows.order, scratch)?,
+            moment: Vec::new(),
+            words: MappedVec::new(scratch)?,
+            word: 0,
+            operations: 0,
+            born: 0,
+            since: PackedVec::new(scratch)?,
+        })
+    }
+
+    #[inline]
+    pub(super) fn take(&mut self, operation: &Operation) -> Result<(), IndexError> {
+        if self.moment.first().is_some_and(|first| first.time != operation.time) {
+            self.end_moment()?;
+        }
+        self.moment.push(*operation);
+        Ok(())
+    }
+
+    /// Writes what was taken.
+    pub(super) fn write(mut self, writer: &mut SegmentWriter) -> Result<(), IndexError> {
+        self.end_moment()?;
+        if !self.operations.is_multiple_of(64) {
+            self.words.push(self.word)?;
+        }
+        writer.write_section(section::CHRONICLE, self.words.as_slice())?;
+        let since = self.since.finish()?;
+        let since = since.column();
+        let mut block = Vec::new();
+        for start in (0..since.len().max(1)).step_by(BLOCK_ROWS) {
+            since.copy_to(start..since.len().min(start + BLOCK_ROWS), &mut block);
+            writer.write_block(section::DEATHS, &PackedBlock::of(&block))?;
+        }
+        Ok(())
+    }
+
+    fn end_moment(&mut self) -> Result<(), IndexError> {
+        let mut moment = std::mem::take(&mut self.moment);
+        match moment.as_slice() {
+            // What is alone was not born in the same µs.
+            [operation] => {
+                self.die(operation)?;
+                self.be_born(operation)?;
+            }
+            operations => self.order(operations)?,
+        }
+        moment.clear();
+        self.moment = moment;
+        Ok(())
+    }
+
+    /// Within a µs, older blocks die first, in order of their rows. Then blocks are born; one that a realloc ends at once
+    /// dies right before its successor is born. At last new blocks die.
+    fn order(&mut self, operations: &[Operation]) -> Result<(), IndexError> {
+        let mut older = Vec::new();
+        for operation in operations.iter().filter(|operation| operation.death != NONE) {
+            if !self.is_new(operation) {
+                older.push(self.dying(operation));
+            }
+        }
+        older.sort_unstable();
+        older.into_iter().try_for_each(|row| self.end(row))?;
+        for operation in operations.iter().filter(|operation| operation.birth != NONE) {
+            if operation.death != NONE && self.is_new(operation) {
+                self.die(operation)?;
+            }
+            self.be_born(operation)?;
+        }
+        for operation in operations.iter().filter(|operation| operation.birth == NONE) {
+            if self.is_new(operation) {
+                self.die(operation)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether what dies was born in the same µs.
+    fn is_new(&mut self, operation: &Operation) -> bool {
+        let row = self.rows.get(operation.death as usize);
+        self.births.at(row as usize) == operation.time
+    }
+
+    /// The place of the row that dies.
+    fn dying(&mut self, operation: &Operation) -> u32 {
+        self.places.of_row(self.rows.get(operation.death as usize))
+    }
+
+    fn die(&mut self, operation: &Operation) -> Result<(), IndexError> {
+        if operation.death == NONE {
+            return Ok(());
+        }
+        let row = self.dying(operation);
+        self.end(row)
+    }
+
+    fn end(&mut self, row: u32) -> Result<(), IndexError> {
+        self.since.push(self.born - 1 - row)?;
+        self.push(0)
+    }
+
+    fn be_born(&mut self, operation: &Operation) -> Result<(), IndexError> {
+        if operation.birth == NONE {
+            return Ok(());
+        }
+        self.born += 1;
+        self.push(1)
+    }
+
+    fn push(&mut self, births: u64) -> Result<(), IndexError> {
+        self.word |= births << (self.operations % 64);
+        self.operations += 1;
+        if self.operations.is_multiple_of(64) {
+            self.words.push(std::mem::take(&mut self.word))?;
+        }
+        Ok(())
+    }
+}
+
+/// From a row in the order of the file to its place.
+enum Places {
+    Same,
+    Other(MappedVec<u32>),
+}
+
+impl Places {
+    fn new(order: Option<&[u32]>, scratch: &Scratch) -> Result<Self, IndexError> {
+        let Some(order) = order else { return Ok(Self::Same) };
+        let mut places = MappedVec::new(scratch)?;
+        places.resize_zeroed(order.len())?;
+        let of_row = places.as_mut_slice();
+        order.iter().zip(0..).for_each(|(row, place)| of_row[*row as usize] = place);
+        Ok(Self::Other(places))
+    }
+
+    fn of_row(&self, row: u32) -> u32 {
+        match self {
+            Self::Same => row,
+            Self::Other(places) => places.as_slice()[row as usize],
+        }
+    }
+}

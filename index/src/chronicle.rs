@@ -1,0 +1,133 @@
+//! Births and deaths in order of time, as the segment has them: what was live is followed without sorting, at any moment
+//! and in any part of the run.
+
+use std::ops::Range;
+
+use bytehound_store::Column;
+
+use crate::columns::Columns;
+
+/// Births are counted every so many words, when the chronicle is opened.
+const WORDS_BETWEEN: usize = 64;
+
+/// The operations of a profile, numbered in order of time. Within a µs, blocks of before die first, then blocks are born
+/// in the order of the capture (a reallocated one dies right before its successor), and blocks of the same µs die last.
+pub(crate) struct Chronicle<'a> {
+    birth: &'a Column<'a, u64>,
+    death: &'a Column<'a, u64>,
+    /// A bit an operation, set for a birth.
+    words: &'a [u64],
+    /// Of each death, how many rows were born since the row that dies.
+    deaths: &'a Column<'a, u32>,
+    /// Births before each group of words.
+    born: Vec<u32>,
+}
+
+impl<'a> Chronicle<'a> {
+    pub(crate) fn of(columns: &'a Columns<'a>) -> Self {
+        let mut total = 0;
+        let count = |words: &[u64]| {
+            let before = total;
+            total += words.iter().map(|word| word.count_ones()).sum::<u32>();
+            before
+        };
+        Self {
+            birth: &columns.birth,
+            death: &columns.death,
+            words: columns.chronicle,
+            deaths: &columns.deaths,
+            born: columns.chronicle.chunks(WORDS_BETWEEN).map(count).collect(),
+        }
+    }
+
+    /// How many operations there are.
+    pub(crate) fn len(&self) -> usize {
+        self.birth.len() + self.deaths.len()
+    }
+
+    /// How many rows are born before an operation.
+    pub(crate) fn born_before(&self, operation: usize) -> usize {
+        let word = operation / 64;
+        let group = word / WORDS_BETWEEN;
+        let whole = self.words.get(group * WORDS_BETWEEN..word).unwrap_or_default();
+        let whole: u32 = whole.iter().map(|word| word.count_ones()).sum();
+        let part =
+            self.words.get(word).map_or(0, |word| (word & !(u64::MAX << (operation % 64))).count_ones());
+        let before = self.born.get(group).copied().unwrap_or(self.birth.len() as u32);
+        (before + whole + part) as usize
+    }
+
+    /// When an operation happens.
+    pub(crate) fn time(&self, operation: usize) -> u64 {
+        let born = self.born_before(operation);
+        let births = self.births(operation);
+        let row = match births {
+            1 => born as u32,
+            _ => (born as u32).wrapping_sub(self.deaths.at(operation - born).wrapping_add(1)),
+        };
+        self.time_of(row, births)
+    }
+
+    /// When the birth, or else the death, of a row happens.
+    pub(crate) fn time_of(&self, row: u32, births: u32) -> u64 {
+        let column = if births == 1 { self.birth } else { self.death };
+        column.at(row as usize)
+    }
+
+    /// The first operation of `among` that happens at `time` or later. Near ones are found soonest.
+    pub(crate) fn first_since(&self, time: u64, among: Range<usize>) -> usize {
+        let (mut from, mut step) = (among.start, 1);
+        while from + step < among.end && self.time(from + step) < time {
+            from += step;
+            step *= 2;
+        }
+        let mut to = among.end.min(from + step);
+        while from < to {
+            let middle = from.midpoint(to);
+            if self.time(middle) < time {
+                from = middle + 1;
+            } else {
+                to = middle;
+            }
+        }
+        from
+    }
+
+    /// Cuts operations into parts of about `len`, never within a µs.
+    pub(crate) fn parts(&self, operations: Range<usize>, len: usize) -> Vec<Range<usize>> {
+        let mut parts = Vec::new();
+        let mut rest = operations;
+        while !rest.is_empty() {
+            let near = rest.end.min(rest.start + len);
+            let end = match near == rest.end {
+                true => near,
+                false => self.first_since(self.time(near - 1).saturating_add(1), near..rest.end),
+            };
+            parts.push(rest.start..end);
+            rest.start = end;
+        }
+        parts
+    }
+
+    /// Tells the row of each operation, and how many are born by it: 1 or 0. Which of the two comes next cannot be
+    /// guessed, so nothing here branches on it.
+    #[inline]
+    pub(crate) fn walk(&self, operations: Range<usize>, mut visit: impl FnMut(u32, u32)) {
+        let mut born = self.born_before(operations.start) as u32;
+        let dead = operations.start - born as usize..operations.end - self.born_before(operations.end);
+        let mut buffer = Vec::new();
+        let since = self.deaths.read(dead, &mut buffer);
+        let mut next_dead = 0;
+        for operation in operations {
+            let births = self.births(operation);
+            let back = since.get(next_dead).map_or(0, |since| since.wrapping_add(1));
+            visit(born.wrapping_sub(back.wrapping_mul(1 - births)), births);
+            born += births;
+            next_dead += 1 - births as usize;
+        }
+    }
+
+    fn births(&self, operation: usize) -> u32 {
+        (self.words[operation / 64] >> (operation % 64)) as u32 & 1
+    }
+}
