@@ -66,6 +66,8 @@ impl Default for Options {
 
 /// How long an ingest may take to notice that it is to end.
 const STOP_MAX: Duration = Duration::from_secs(5);
+/// How long it is waited for a job to be taken up.
+const TAKEN_UP_MAX: Duration = Duration::from_secs(10);
 /// How often it is looked whether all is done.
 const IDLE_POLL: Duration = Duration::from_millis(20);
 
@@ -344,8 +346,13 @@ impl Service {
 
     /// Has a profile indexed again; what answers now does so until then.
     pub async fn reindex(&self, id: &ProfileId) -> Result<(), ServiceError> {
-        self.profile(id)?;
-        Ok(self.0.loader.send(Ingest { id: id.clone(), attempt: 0 }).await?)
+        let mut status = self.watch(id)?;
+        let before = status.borrow().record.state.clone();
+        self.0.loader.send(Ingest { id: id.clone(), attempt: 0 }).await?;
+        // Whoever follows the profile from here on sees the new index come. A job that has to wait for its turn is only told
+        // of later.
+        drop(timeout(TAKEN_UP_MAX, status.wait_for(|status| status.record.state != before)).await);
+        Ok(())
     }
 
     /// What the actors have counted.
