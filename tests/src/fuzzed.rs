@@ -9,8 +9,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt::Debug;
 
+/// One of the functions here.
+pub type Target = fn(&[u8]);
+
 /// Each by its name: that of a target, and of its folder of seeds.
-pub const ALL: [(&str, fn(&[u8])); 5] = [
+pub const ALL: [(&str, Target); 5] = [
     ("capture", capture),
     ("protocol", protocol),
     ("filter", filter),
