@@ -54,6 +54,10 @@ impl BitSet {
         self.bound
     }
 
+    pub(crate) fn memory_bytes(&self) -> usize {
+        size_of_val(&*self.words)
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = usize> + '_ {
         ones(&self.words).map(|number| number as usize)
     }

@@ -65,6 +65,7 @@ impl Evaluation<'_> {
                 }
             }
         };
+        self.profile.work_done().selection();
         let (digest, rows) = (self.digests.of(selection), Arc::new(rows));
         self.profile.keep_rows(digest, &rows);
         self.known.insert(digest, rows);

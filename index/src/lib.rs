@@ -35,6 +35,7 @@ mod row_set;
 mod selection;
 mod span;
 mod timeline;
+mod work;
 
 pub mod build;
 mod keys;
@@ -65,3 +66,4 @@ pub use profile::Profile;
 pub use row_set::RowSet;
 pub use selection::Selection;
 pub use timeline::{CompatibleTimeline, Grid, Timeline};
+pub use work::Work;

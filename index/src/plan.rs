@@ -5,6 +5,7 @@
 
 mod chains;
 mod conditions;
+mod names;
 mod scan;
 mod stacks;
 mod territory;

@@ -15,15 +15,18 @@ use crate::layout::{LAYOUT_VERSION, StackKeys};
 use crate::plan::{Plan, matching_backtraces};
 use crate::selection::Digest;
 use crate::summary_tables::{read_buckets, read_manifest, read_summaries};
+use crate::work::Counters;
 use crate::{
     Allocation, Backtrace, BacktraceId, BacktraceSet, BacktraceSummary, Cancel, Group, IndexError, Manifest,
-    Predicate, Row, RowSet, Selection, TimeBucket, groups,
+    Predicate, Row, RowSet, Selection, TimeBucket, Work, groups,
 };
 
 /// Evaluated selections kept by a profile may take this much.
 const ROW_SETS_BYTES_MAX: usize = 64 << 20;
 /// And groupings this much.
 const GROUPS_BYTES_MAX: usize = 32 << 20;
+/// And the frames that regular expressions found this much.
+const FRAMES_BYTES_MAX: usize = 8 << 20;
 
 /// One profile whose index is complete: its columns, mapped, and its summaries, read when first needed.
 ///
@@ -38,6 +41,8 @@ pub struct Profile {
     buckets: OnceLock<Arc<[TimeBucket]>>,
     row_sets: Cache<RowSet>,
     groups: Cache<[Group]>,
+    frames: Cache<BitSet>,
+    work: Counters,
     alive: AliveCache,
     stretches: Stretches,
 }
@@ -90,6 +95,8 @@ impl Profile {
             buckets: OnceLock::new(),
             row_sets: Cache::new(ROW_SETS_BYTES_MAX),
             groups: Cache::new(GROUPS_BYTES_MAX),
+            frames: Cache::new(FRAMES_BYTES_MAX),
+            work: Counters::default(),
             alive: AliveCache::default(),
             stretches,
         }))
@@ -273,6 +280,12 @@ impl Profile {
         Ok(plan.takes_whole_backtraces().then(groups))
     }
 
+    /// What was done so far to answer; what is answered from memory adds nothing.
+    #[must_use]
+    pub fn work(&self) -> Work {
+        self.work.so_far()
+    }
+
     pub(crate) fn columns(&self) -> &Columns<'_> {
         self.segment.borrow_dependent()
     }
@@ -283,6 +296,18 @@ impl Profile {
 
     pub(crate) fn summary_reader(&self) -> Result<Arc<dyn SummaryReader>, IndexError> {
         Ok(self.store.summaries().open(&self.key)?)
+    }
+
+    pub(crate) fn work_done(&self) -> &Counters {
+        &self.work
+    }
+
+    pub(crate) fn kept_frames(&self, digest: &Digest) -> Option<Arc<BitSet>> {
+        self.frames.get(digest)
+    }
+
+    pub(crate) fn keep_frames(&self, digest: Digest, frames: &Arc<BitSet>) {
+        self.frames.put(digest, Arc::clone(frames), frames.memory_bytes());
     }
 
     pub(crate) fn kept_rows(&self, digest: &Digest) -> Option<Arc<RowSet>> {

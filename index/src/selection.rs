@@ -86,7 +86,7 @@ impl Selection {
         for operand in self.operands() {
             content.write(&known[&address(operand)].0);
         }
-        Digest(*content.0.finalize().as_bytes())
+        content.digest()
     }
 
     pub(crate) fn operands(&self) -> impl Iterator<Item = &Self> {
@@ -143,6 +143,15 @@ impl Drop for Selection {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Digest([u8; 32]);
 
+impl Digest {
+    /// The digest of anything else that answers are kept for.
+    pub(crate) fn of(value: &impl Hash) -> Self {
+        let mut content = ContentHasher(blake3::Hasher::new());
+        value.hash(&mut content);
+        content.digest()
+    }
+}
+
 /// The digests of a selection and of everything it is made of: operands that are shared are named once.
 pub(crate) struct Digests(FxHashMap<usize, Digest>);
 
@@ -158,6 +167,12 @@ fn address(selection: &Selection) -> usize {
 }
 
 struct ContentHasher(blake3::Hasher);
+
+impl ContentHasher {
+    fn digest(&self) -> Digest {
+        Digest(*self.0.finalize().as_bytes())
+    }
+}
 
 impl Hasher for ContentHasher {
     fn write(&mut self, bytes: &[u8]) {

@@ -1,16 +1,14 @@
-//! Predicates that a backtrace fulfils or not, whatever its rows: answered once a backtrace, regular expressions once a
-//! distinct name.
+//! Predicates that a backtrace fulfils or not, whatever its rows: answered once a backtrace.
 
 use bytehound_store::Column;
-use rayon::prelude::*;
 
 use super::conditions::instants;
+use super::names::{Name, frames};
 use crate::bit_set::BitSet;
 use crate::columns::Columns;
-use crate::layout::{FrameRecord, NONE};
 use crate::model::{BacktraceId, BacktraceSummary};
 use crate::span::Span;
-use crate::{BacktraceSet, IndexError, Pattern, Predicate, Profile};
+use crate::{BacktraceSet, IndexError, Predicate, Profile};
 
 /// The backtraces that fulfil `predicate`, which is one of these.
 pub(crate) fn matching(profile: &Profile, predicate: &Predicate) -> Result<BitSet, IndexError> {
@@ -23,18 +21,22 @@ pub(crate) fn matching(profile: &Profile, predicate: &Predicate) -> Result<BitSe
             let span = Span::from(*bound);
             Ok(backtraces(columns, |frames| span.contains(frames.len() as u64)))
         }
-        Predicate::PassingThroughFunction(pattern) => Ok(passing(columns, &functions(columns, pattern))),
-        Predicate::NotPassingThroughFunction(pattern) => {
-            Ok(complement(&passing(columns, &functions(columns, pattern))))
+        Predicate::PassingThroughFunction(pattern) => {
+            Ok(passing(columns, &frames(profile, Name::Function, pattern)))
         }
-        Predicate::PassingThroughSource(pattern) => Ok(passing(columns, &sources(columns, pattern))),
+        Predicate::NotPassingThroughFunction(pattern) => {
+            Ok(complement(&passing(columns, &frames(profile, Name::Function, pattern))))
+        }
+        Predicate::PassingThroughSource(pattern) => {
+            Ok(passing(columns, &frames(profile, Name::Source, pattern)))
+        }
         Predicate::NotPassingThroughSource(pattern) => {
-            Ok(complement(&passing(columns, &sources(columns, pattern))))
+            Ok(complement(&passing(columns, &frames(profile, Name::Source, pattern))))
         }
         Predicate::PassingThroughFrame { function, source } => {
-            let mut frames = functions(columns, function);
-            frames.intersect(&sources(columns, source));
-            Ok(passing(columns, &frames))
+            let mut both = BitSet::clone(&frames(profile, Name::Function, function));
+            both.intersect(&frames(profile, Name::Source, source));
+            Ok(passing(columns, &both))
         }
         Predicate::GroupAllocations(bound) => group(&|summary| Span::from(*bound).contains(summary.rows)),
         Predicate::GroupInterval(bound) => {
@@ -81,35 +83,6 @@ fn leaked(summary: &BacktraceSummary) -> u64 {
 
 fn complement(set: &BitSet) -> BitSet {
     BitSet::of(set.bound(), |number| !set.contains(number))
-}
-
-/// Frames whose function matches.
-fn functions(columns: &Columns<'_>, pattern: &Pattern) -> BitSet {
-    frames_named(
-        columns,
-        pattern,
-        |frame| if frame.function == NONE { frame.raw_function } else { frame.function },
-    )
-}
-
-/// Frames whose source file matches.
-fn sources(columns: &Columns<'_>, pattern: &Pattern) -> BitSet {
-    frames_named(columns, pattern, |frame| frame.source)
-}
-
-fn frames_named(
-    columns: &Columns<'_>,
-    pattern: &Pattern,
-    name: impl Fn(&FrameRecord) -> u32 + Sync,
-) -> BitSet {
-    let mut used = BitSet::empty(columns.string_count());
-    columns.frames.iter().for_each(|frame| used.insert(name(frame) as usize));
-    let names: Vec<usize> = used.iter().collect();
-    let is_match = |name: &usize| columns.string(*name as u32).is_some_and(|text| pattern.is_match(text));
-    let found: Vec<usize> = names.into_par_iter().filter(is_match).collect();
-    let mut matching = BitSet::empty(columns.string_count());
-    found.into_iter().for_each(|name| matching.insert(name));
-    BitSet::of(columns.frames.len(), |frame| matching.contains(name(&columns.frames[frame]) as usize))
 }
 
 /// Backtraces with at least one of `frames`.
