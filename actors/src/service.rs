@@ -184,19 +184,22 @@ impl Service {
 
     /// The profile that a text means: its id, the data id of its capture (the newest ready one has it), or `last`.
     pub fn resolve(&self, text: &str) -> Result<ProfileId, ServiceError> {
-        if let Ok(id) = ProfileId::parse(text) {
-            return Ok(id);
-        }
         if text == "last"
             && let Some(last) = self.0.last.lock().ok().and_then(|last| last.clone())
         {
             return Ok(last);
         }
-        let wanted = |record: &ProfileRecord| text == "last" || record.data_id.as_deref() == Some(text);
-        let is_ready = |record: &ProfileRecord| record.state.answering().is_some();
-        let mut records = self.0.store.catalog().list()?.into_iter();
-        let found = records.find(|record| is_ready(record) && wanted(record));
-        found.map(|record| record.id).ok_or_else(|| ServiceError::NotFound(text.to_owned()))
+        self.0.store.named(text)?.ok_or_else(|| ServiceError::NotFound(text.to_owned()))
+    }
+
+    /// The ready profiles that have all these labels, the newest first.
+    pub fn labelled(&self, labels: &BTreeMap<String, String>) -> Result<Vec<ProfileId>, ServiceError> {
+        Ok(self.0.store.labelled(labels)?)
+    }
+
+    /// A ready profile. It may have to be read from disk: not for threads that must not wait.
+    pub fn open(&self, id: &ProfileId) -> Result<Arc<Profile>, ServiceError> {
+        self.0.profiles.get(id)
     }
 
     /// Follows a profile through its ingest.

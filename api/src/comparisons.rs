@@ -5,7 +5,6 @@ use crate::comparison_json::comparison_json;
 use crate::errors::{BAD_BODY, PROFILE_NOT_FOUND};
 use crate::parameters::Parameters;
 use crate::problem::Problem;
-use crate::profile_json::{labels, ready_manifest};
 use crate::state::{Api, State};
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
@@ -78,13 +77,7 @@ impl SideRequest {
 }
 
 fn labelled(api: &State, wanted: &BTreeMap<String, String>) -> Result<Vec<ProfileId>, Problem> {
-    let all = api.service.profiles()?;
-    let ready = all.iter().filter(|status| ready_manifest(status).is_some());
-    let found = ready.filter(|status| {
-        let labels = labels(status);
-        wanted.iter().all(|(key, value)| labels.get(key.as_str()) == Some(&value.as_str()))
-    });
-    let found: Vec<ProfileId> = found.map(|status| status.record.id.clone()).collect();
+    let found = api.service.labelled(wanted)?;
     if found.is_empty() {
         let wanted: Vec<String> = wanted.iter().map(|(key, value)| format!("`{key}={value}`")).collect();
         return Err(Problem::new(

@@ -4,9 +4,13 @@ use crate::artifacts::Artifacts;
 use crate::percent;
 use crate::problem::Problem;
 use crate::state::State;
-use bytehound_dsl::{Environment, Limits, Outcome, OutputItem, run};
+use bytehound_actors::Service;
+use bytehound_dsl::{Environment, Limits, Outcome, OutputItem, Shelf, run};
+use bytehound_index::Profile;
 use bytehound_store::ProfileId;
 use serde::Serialize;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What `execute_script` of Bytehound 0.11 answered; errors of a script are answers too.
 #[derive(Serialize)]
@@ -40,10 +44,26 @@ pub(crate) async fn run_script(
     folder: &str,
 ) -> Result<ScriptJson, Problem> {
     let _turn = api.scripts.turn().await?;
+    let environment = Environment::Virtual { shelf: Arc::new(Kept(api.service.clone())) };
     let outcome = api.service.ask(profiles, move |profiles, cancel| {
-        Ok(run(&script, profiles, Environment::Virtual, &Limits::default(), cancel))
+        Ok(run(&script, profiles, environment, &Limits::default(), cancel))
     });
     Ok(ScriptJson::of(outcome.await?, &api.artifacts, folder))
+}
+
+/// The profiles of the service, for scripts.
+struct Kept(Service);
+
+impl Shelf for Kept {
+    fn profile(&self, name: &str) -> Result<Arc<Profile>, String> {
+        let found = self.0.resolve(name).and_then(|id| self.0.open(&id));
+        found.map_err(|error| error.to_string())
+    }
+
+    fn labelled(&self, labels: &BTreeMap<String, String>) -> Result<Vec<String>, String> {
+        let found = self.0.labelled(labels).map_err(|error| error.to_string())?;
+        Ok(found.iter().map(ToString::to_string).collect())
+    }
 }
 
 impl ScriptJson {

@@ -36,7 +36,7 @@ pub(crate) fn measure(capture: &Path, case_study: &[PathBuf], as_json: bool) -> 
     for filter in &filters {
         let target = if is_of_stacks(filter.name) { OF_STACKS } else { FILTER };
         table.record(filter.name, Some(target), TIMES + 1, |number| {
-            let argument = argument(filter.signature, filter.name, number)?;
+            let argument = argument(&filter.signature, filter.name, number)?;
             let script = format!("println(allocations().{}({argument}).len())", filter.name);
             let has_choice = !matches!(argument.as_str(), "" | ALL_MAPS);
             let profile = if has_choice { Arc::clone(&profile) } else { indexed.afresh()? };
@@ -88,7 +88,7 @@ fn run(profile: &Arc<Profile>, script: &str) -> Result<Duration> {
     let start = Instant::now();
     let profiles = [Arc::clone(profile)];
     let outcome =
-        bytehound_dsl::run(script, &profiles, Environment::Virtual, &Limits::relaxed(), &Cancel::new());
+        bytehound_dsl::run(script, &profiles, Environment::closed(), &Limits::relaxed(), &Cancel::new());
     let took = start.elapsed();
     outcome.result.with_context(|| format!("the script failed:\n{script}"))?;
     Ok(took)

@@ -55,10 +55,13 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: TokenCommand,
     },
-    /// Runs a script over a capture
+    /// Runs a script over captures, or asks for it line by line
     #[command(
         after_help = "Examples:\n  bytehound script leaks.rhai -d capture.dat\n  bytehound script report.rhai -d \
-                            capture.dat first-argument"
+                            capture.dat first-argument\n  bytehound script -d capture.dat -e \
+                            'allocations().only_leaked().len()'\n  bytehound script -d before.dat -d after.dat\n\nWithout \
+                            SCRIPT and -e, on a terminal, it prompts: Tab completes names, Ctrl-C stops what runs, Ctrl-D \
+                            ends."
     )]
     Script(ScriptArguments),
     /// Says what changed between two runs, or two sets of runs
@@ -249,15 +252,18 @@ pub(crate) struct UploadArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct ScriptArguments {
-    /// The script
-    #[arg(value_name = "SCRIPT")]
-    pub(crate) script: PathBuf,
-    /// What `argv()` gives the script
-    #[arg(value_name = "ARGUMENT")]
-    pub(crate) arguments: Vec<String>,
-    /// The capture that `allocations()` and `data()` mean
+    /// The script, and then what `argv()` gives it; `-` reads the script from the standard input
+    #[arg(value_name = "SCRIPT [ARGUMENT]")]
+    pub(crate) words: Vec<String>,
+    /// A script given here, whose value is printed
+    #[arg(short, long, value_name = "SCRIPT")]
+    pub(crate) expression: Option<String>,
+    /// A capture, or the id of a profile; may be repeated. The first is what `allocations()` and `data()` mean
     #[arg(short, long, value_name = "FILE")]
-    pub(crate) data: Option<PathBuf>,
+    pub(crate) data: Vec<PathBuf>,
+    /// Prints one JSON object: how the script ended, what it printed, and the files that it wrote
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) data_dir: DataDir,
 }

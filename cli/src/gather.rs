@@ -4,10 +4,10 @@ mod discovery;
 mod download;
 mod file;
 mod gates;
-mod interrupt;
 mod report;
 
 use crate::arguments::GatherArguments;
+use crate::interrupt;
 use anyhow::{Context, Result, ensure};
 use bytehound_format::protocol::SERVER_PORT;
 use download::{Connection, Download};

@@ -2,10 +2,11 @@
 
 use crate::ingest_bar::IngestBar;
 use anyhow::{Context, Result};
-use bytehound_dsl::ProfileSource;
+use bytehound_dsl::{ProfileSource, Shelf};
 use bytehound_format::Reader;
 use bytehound_index::{Profile, build};
 use bytehound_store::{NewProfile, ProfileId, ProfileState, Store};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
@@ -53,5 +54,18 @@ impl Library {
 impl ProfileSource for Library {
     fn load(&self, path: &str) -> Result<Arc<Profile>, String> {
         self.profile(Path::new(path)).map_err(|error| format!("{error:#}"))
+    }
+}
+
+impl Shelf for Library {
+    fn profile(&self, name: &str) -> Result<Arc<Profile>, String> {
+        let id = self.store.named(name).map_err(|error| error.to_string())?;
+        let id = id.ok_or("the data directory has no such profile")?;
+        Profile::open(&self.store, &id).map_err(|error| error.to_string())
+    }
+
+    fn labelled(&self, labels: &BTreeMap<String, String>) -> Result<Vec<String>, String> {
+        let found = self.store.labelled(labels).map_err(|error| error.to_string())?;
+        Ok(found.iter().map(ToString::to_string).collect())
     }
 }

@@ -7,6 +7,7 @@ mod data_dir;
 mod exit;
 mod gather;
 mod ingest_bar;
+mod interrupt;
 mod library;
 mod logging;
 mod repack;

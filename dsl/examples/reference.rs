@@ -17,10 +17,10 @@ pub(crate) fn reference_text() -> String {
             let title = if entry.receiver.is_empty() { "Global functions" } else { entry.receiver };
             let title = title.replace('<', "\\<");
             // Writing into a string can't fail.
-            _ = write!(text, "\n### {title}\n\n| call | meaning |\n|---|---|\n");
+            _ = write!(text, "\n### {title}\n\n| call | meaning | example |\n|---|---|---|\n");
         }
-        let form = entry.form().replace('|', "\\|");
-        _ = writeln!(text, "| `{form}` | {} |", entry.meaning);
+        let [form, example] = [entry.form(), entry.example].map(|code| code.replace('|', "\\|"));
+        _ = writeln!(text, "| `{form}` | {} | `{example}` |", entry.meaning);
     }
     text
 }

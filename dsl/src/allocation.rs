@@ -54,26 +54,40 @@ pub(crate) fn register(library: &mut Library<'_>) {
     library.define(
         "allocated_at() -> Duration",
         "When it was allocated, from the start of profiling.",
+        "println(allocations()[0].allocated_at())",
         |allocation: &mut Allocation| allocation.allocated_at(),
     );
     library.define(
         "deallocated_at() -> Option<Duration>",
         "When it was freed, from the start of profiling; `None` if it never was.",
+        "println(allocations()[0].deallocated_at())",
         |allocation: &mut Allocation| allocation.deallocated_at(),
     );
-    library.define("backtrace() -> Backtrace", "Where it was allocated.", |allocation: &mut Allocation| {
-        Backtrace::new(&allocation.profile, allocation.row.backtrace)
-    });
-    library.define("size() -> Integer", "Bytes that were asked for.", |allocation: &mut Allocation| {
-        i64::try_from(allocation.row.size).unwrap_or(i64::MAX)
-    });
-    library.define("address() -> Integer", "Where it lay.", |allocation: &mut Allocation| {
-        // Addresses of the upper half print negative: Rhai has no unsigned integers.
-        allocation.row.address.cast_signed()
-    });
+    library.define(
+        "backtrace() -> Backtrace",
+        "Where it was allocated.",
+        "println(allocations()[0].backtrace())",
+        |allocation: &mut Allocation| Backtrace::new(&allocation.profile, allocation.row.backtrace),
+    );
+    library.define(
+        "size() -> Integer",
+        "Bytes that were asked for.",
+        "println(allocations()[0].size())",
+        |allocation: &mut Allocation| i64::try_from(allocation.row.size).unwrap_or(i64::MAX),
+    );
+    library.define(
+        "address() -> Integer",
+        "Where it lay.",
+        "println(allocations()[0].address())",
+        |allocation: &mut Allocation| {
+            // Addresses of the upper half print negative: Rhai has no unsigned integers.
+            allocation.row.address.cast_signed()
+        },
+    );
     library.define(
         "thread() -> Integer",
         "Id of the thread that allocated it.",
+        "println(allocations()[0].thread())",
         |allocation: &mut Allocation| i64::from(allocation.row.thread),
     );
 }

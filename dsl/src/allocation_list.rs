@@ -10,6 +10,7 @@ use crate::flame;
 use crate::graph::Graph;
 use crate::group_list::AllocationGroupList;
 use crate::library::Library;
+use crate::list::{self, List, SetOperation};
 use crate::session::Session;
 
 #[derive(Clone)]
@@ -24,16 +25,8 @@ impl AllocationList {
         Self { session: Arc::clone(session), profile, selection: Selection::all() }
     }
 
-    pub(crate) fn profile(&self) -> &Arc<Profile> {
-        &self.profile
-    }
-
     pub(crate) fn selection(&self) -> &Arc<Selection> {
         &self.selection
-    }
-
-    pub(crate) fn filtered(&self, predicate: Predicate) -> Self {
-        Self { selection: self.selection.filtered(predicate), ..self.clone() }
     }
 
     /// What some groups of this list hold.
@@ -42,15 +35,15 @@ impl AllocationList {
     }
 
     pub(crate) fn rows(&self) -> Result<Arc<RowSet>, Failure> {
-        Ok(self.profile.rows(&self.selection, &self.session.cancel)?)
+        Ok(self.profile.rows(&self.selection, &self.session.cancel())?)
     }
 
     pub(crate) fn len(&self) -> Result<u64, Failure> {
-        Ok(self.profile.count(&self.selection, &self.session.cancel)?)
+        Ok(self.profile.count(&self.selection, &self.session.cancel())?)
     }
 
     pub(crate) fn groups(&self) -> Result<Arc<[Group]>, Failure> {
-        Ok(self.profile.groups(&self.selection, &self.session.cancel)?)
+        Ok(self.profile.groups(&self.selection, &self.session.cancel())?)
     }
 
     fn selecting(&self, selection: Selection) -> Self {
@@ -64,17 +57,6 @@ impl AllocationList {
         Ok(Allocation::new(&self.profile, row))
     }
 
-    fn combined(
-        &self,
-        other: &Self,
-        combine: fn(Arc<Selection>, Arc<Selection>) -> Selection,
-    ) -> Result<Self, Failure> {
-        if self.profile.id() != other.profile.id() {
-            return Err(Failure::ForeignList);
-        }
-        Ok(self.selecting(combine(Arc::clone(&self.selection), Arc::clone(&other.selection))))
-    }
-
     fn save_as_graph(&self, path: Option<&str>) -> Result<Self, Failure> {
         Graph::new(&self.session).with_list(None, self.clone())?.save(path)?;
         Ok(self.clone())
@@ -85,6 +67,30 @@ impl AllocationList {
         let path = path.map_or_else(|| self.session.next_flame_graph_name(), str::to_owned);
         self.session.world().write(&path, picture.into_bytes())?;
         Ok(self.clone())
+    }
+}
+
+impl List for AllocationList {
+    type Predicate = Predicate;
+    const NAME: &'static str = "AllocationList";
+    const ELEMENTS: &'static str = "allocations";
+    const SOURCE: &'static str = "allocations()";
+
+    fn profile(&self) -> &Arc<Profile> {
+        &self.profile
+    }
+
+    fn filtered(&self, predicate: Predicate) -> Result<Self, Failure> {
+        Ok(Self { selection: self.selection.filtered(predicate), ..self.clone() })
+    }
+
+    fn combined(&self, other: &Self, operation: SetOperation) -> Self {
+        let combine = match operation {
+            SetOperation::Union => Selection::Union,
+            SetOperation::Difference => Selection::Difference,
+            SetOperation::Intersection => Selection::Intersection,
+        };
+        self.selecting(combine(Arc::clone(&self.selection), Arc::clone(&other.selection)))
     }
 }
 
@@ -122,9 +128,9 @@ impl IntoIterator for AllocationList {
 }
 
 pub(crate) fn register(library: &mut Library<'_>) {
-    library.object::<AllocationList>("AllocationList");
+    library.object::<AllocationList>(AllocationList::NAME);
     register_access(library);
-    register_operators(library);
+    list::register_operators::<AllocationList>(library);
     register_saving(library);
 }
 
@@ -132,12 +138,14 @@ fn register_access(library: &mut Library<'_>) {
     library.define(
         "len() -> Integer",
         "How many allocations are in the list.",
+        "println(allocations().len())",
         |list: &mut AllocationList| -> Answer<i64> { Ok(list.len()?.cast_signed()) },
     );
     library.describe(
         "[]",
         "AllocationList[index: Integer] -> Allocation",
         "One allocation, in order of time.",
+        "println(allocations()[0])",
     );
     library.engine().register_indexer_get(|list: &mut AllocationList, index: i64| -> Answer<Allocation> {
         Ok(list.get(index)?)
@@ -146,39 +154,14 @@ fn register_access(library: &mut Library<'_>) {
         "for",
         "for allocation in AllocationList",
         "A loop over all allocations, in order of time.",
+        "for a in allocations().only_larger(kb(4)) { println(a.size()) }",
     );
     library.engine().register_iterator_result::<AllocationList, Allocation>();
     library.define(
         "group_by_backtrace() -> AllocationGroupList",
         "One group for every backtrace that an allocation of the list has.",
+        "allocations().group_by_backtrace()",
         |list: &mut AllocationList| AllocationGroupList::new(list),
-    );
-}
-
-fn register_operators(library: &mut Library<'_>) {
-    library.operator(
-        "+",
-        "AllocationList + AllocationList -> AllocationList",
-        "The allocations that are in either list.",
-        |a: AllocationList, b: AllocationList| -> Answer<AllocationList> {
-            Ok(a.combined(&b, Selection::Union)?)
-        },
-    );
-    library.operator(
-        "-",
-        "AllocationList - AllocationList -> AllocationList",
-        "The allocations that are in the first list but not in the second.",
-        |a: AllocationList, b: AllocationList| -> Answer<AllocationList> {
-            Ok(a.combined(&b, Selection::Difference)?)
-        },
-    );
-    library.operator(
-        "&",
-        "AllocationList & AllocationList -> AllocationList",
-        "The allocations that are in both lists.",
-        |a: AllocationList, b: AllocationList| -> Answer<AllocationList> {
-            Ok(a.combined(&b, Selection::Intersection)?)
-        },
     );
 }
 
@@ -186,6 +169,7 @@ fn register_saving(library: &mut Library<'_>) {
     library.define(
         "save_as_graph([path: String]) -> AllocationList",
         "Draws the list as a graph; the file is `Graph #N.svg` unless named.",
+        "allocations().only_leaked().save_as_graph(\"leaked.svg\")",
         |list: &mut AllocationList| -> Answer<AllocationList> { Ok(list.save_as_graph(None)?) },
     );
     library.overload("save_as_graph", |list: &mut AllocationList, path: &str| -> Answer<AllocationList> {
@@ -194,6 +178,7 @@ fn register_saving(library: &mut Library<'_>) {
     library.define(
         "save_as_flamegraph([path: String]) -> AllocationList",
         "Draws the list as a flame graph of bytes; the file is `Flamegraph #N.svg` unless named.",
+        "allocations().only_leaked().save_as_flamegraph(\"leaked.svg\")",
         |list: &mut AllocationList| -> Answer<AllocationList> { Ok(list.save_as_flame_graph(None)?) },
     );
     library.overload(

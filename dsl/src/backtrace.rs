@@ -65,7 +65,7 @@ pub(crate) fn register(library: &mut Library<'_>) {
     library.define(
         "strip() -> Backtrace",
         "The same backtrace printed without the frames of the language's runtime, and without the inside of a growing \
-         vector. The other frames keep their numbers.",
+         vector. The other frames keep their numbers.", "println(allocations()[0].backtrace().strip())",
         |backtrace: &mut Backtrace| backtrace.strip(),
     );
     register_optional(library);
@@ -73,19 +73,28 @@ pub(crate) fn register(library: &mut Library<'_>) {
 
 fn register_optional(library: &mut Library<'_>) {
     library.object::<OptionalBacktrace>("Option<Backtrace>");
-    library.define("is_some() -> Boolean", "Whether there is a backtrace.", |o: &mut OptionalBacktrace| {
-        o.0.is_some()
-    });
-    library
-        .define("is_none() -> Boolean", "Whether there is none.", |o: &mut OptionalBacktrace| o.0.is_none());
+    library.define(
+        "is_some() -> Boolean",
+        "Whether there is a backtrace.",
+        "println(maps()[0].backtrace().is_some())",
+        |o: &mut OptionalBacktrace| o.0.is_some(),
+    );
+    library.define(
+        "is_none() -> Boolean",
+        "Whether there is none.",
+        "println(maps()[0].backtrace().is_none())",
+        |o: &mut OptionalBacktrace| o.0.is_none(),
+    );
     library.define(
         "unwrap() -> Backtrace",
         "The backtrace; an error when there is none.",
+        "for map in maps() { if map.backtrace().is_some() { println(map.backtrace().unwrap()) } }",
         |o: &mut OptionalBacktrace| -> Answer<Backtrace> { Ok(o.0.clone().ok_or(Failure::UnwrapNone)?) },
     );
     library.define(
         "strip() -> Option<Backtrace>",
         "The stripped backtrace, if there is one.",
+        "println(maps()[0].backtrace().strip())",
         |o: &mut OptionalBacktrace| OptionalBacktrace(o.0.as_ref().map(Backtrace::strip)),
     );
 }

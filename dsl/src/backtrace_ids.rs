@@ -9,6 +9,7 @@ use crate::allocation_list::AllocationList;
 use crate::backtrace::{Backtrace, OptionalBacktrace};
 use crate::failure::Failure;
 use crate::group_list::AllocationGroupList;
+use crate::list::List as _;
 use crate::map_list::MapList;
 use crate::text::type_name;
 

@@ -13,6 +13,7 @@ use crate::backtrace::Backtrace;
 use crate::data::Data;
 use crate::failure::{Answer, Failure};
 use crate::library::Library;
+use crate::list::List as _;
 use crate::session::Session;
 use crate::text::type_name;
 
@@ -42,7 +43,7 @@ pub(crate) struct ComparisonRow {
 impl ComparisonList {
     fn compare(session: &Session, base: &Dynamic, new: &Dynamic) -> Result<Self, Failure> {
         let (base, new) = (side(base)?, side(new)?);
-        let comparison = compare_selections(&base, &new, &CompareOptions::default(), &session.cancel)?;
+        let comparison = compare_selections(&base, &new, &CompareOptions::default(), &session.cancel())?;
         let rows = (0..comparison.rows.len()).collect();
         Ok(Self { comparison: Arc::new(Compared { base, new, comparison }), rows })
     }
@@ -181,6 +182,7 @@ pub(crate) fn register_compare(library: &mut Library<'_>, session: &Arc<Session>
     library.define(
         "compare(base: Data|AllocationList|[…], new: Data|AllocationList|[…]) -> ComparisonList",
         "What is different in `new`, one row for every stack; both sides need the same number of runs.",
+        "println(compare(profiles()[0], profiles()[1]))",
         move |base: Dynamic, new: Dynamic| -> Answer<ComparisonList> {
             Ok(ComparisonList::compare(&session, &base, &new)?)
         },
@@ -194,22 +196,32 @@ pub(crate) fn register(library: &mut Library<'_>) {
 
 fn register_list(library: &mut Library<'_>) {
     library.object::<ComparisonList>("ComparisonList");
-    library.define("len() -> Integer", "How many stacks there are.", |list: &mut ComparisonList| {
-        list.rows.len() as i64
-    });
+    library.define(
+        "len() -> Integer",
+        "How many stacks there are.",
+        "println(compare(data(), data()).len())",
+        |list: &mut ComparisonList| list.rows.len() as i64,
+    );
     library.describe(
         "[]",
         "ComparisonList[index: Integer] -> ComparisonRow",
         "What one stack did on both sides.",
+        "println(compare(data(), data())[0])",
     );
     library.engine().register_indexer_get(|list: &mut ComparisonList, index: i64| -> Answer<ComparisonRow> {
         Ok(list.get(index)?)
     });
-    library.describe("for", "for row in ComparisonList", "A loop over all stacks.");
+    library.describe(
+        "for",
+        "for row in ComparisonList",
+        "A loop over all stacks.",
+        "for row in compare(data(), data()) { println(row.delta) }",
+    );
     library.engine().register_iterator::<ComparisonList>();
     library.define(
         "sort_by_delta([metric: String]) -> ComparisonList",
         "The largest differences first, whatever their sign; of `leaked_bytes` unless told otherwise.",
+        "compare(data(), data()).sort_by_delta(\"peak_bytes\")",
         |list: &mut ComparisonList| list.sort_by_delta(Metric::LeakedBytes),
     );
     library.overload("sort_by_delta", |list: &mut ComparisonList, name: &str| -> Answer<ComparisonList> {
@@ -218,11 +230,13 @@ fn register_list(library: &mut Library<'_>) {
     library.define(
         "take(count: Integer) -> ComparisonList",
         "The first `count` rows; all of them when it is negative.",
+        "compare(data(), data()).take(5)",
         |list: &mut ComparisonList, count: i64| list.take(count),
     );
     library.define(
         "total() -> ObjectMap",
         "The difference of the whole sides, whichever rows are left.",
+        "println(compare(data(), data()).total().leaked_bytes)",
         |list: &mut ComparisonList| list.total(),
     );
 }
@@ -238,20 +252,24 @@ fn register_row(library: &mut Library<'_>) {
         "base",
         "ComparisonRow.base -> ObjectMap|()",
         "The metrics of the base side, if it has this stack.",
+        "println(compare(data(), data())[0].base)",
     );
     library.describe(
         "new",
         "ComparisonRow.new -> ObjectMap|()",
         "The metrics of the new side, if it has this stack.",
+        "println(compare(data(), data())[0].new)",
     );
     library.describe(
         "delta",
         "ComparisonRow.delta -> ObjectMap",
         "New − base; a side without this stack counts as zero.",
+        "println(compare(data(), data())[0].delta.leaked_bytes)",
     );
     library.describe(
         "backtrace",
         "ComparisonRow.backtrace -> Backtrace",
         "The stack, of the new side if that has it.",
+        "println(compare(data(), data())[0].backtrace.strip())",
     );
 }

@@ -24,6 +24,8 @@ const EXPRESSION_DEPTH: usize = 256;
 const VARIABLES: usize = 1_000;
 /// Operations between two looks at the clock.
 const PROGRESS_STEP: u64 = 1 << 6;
+/// Words that Rhai keeps for itself without using them: one names a side of a comparison, one who made an allocation.
+const FREED_WORDS: [&str; 2] = ["new", "thread"];
 
 /// The engine for one script, and the reference of its functions.
 pub(crate) fn engine(session: &Arc<Session>, limits: &Limits) -> (Engine, Vec<Entry>) {
@@ -32,7 +34,7 @@ pub(crate) fn engine(session: &Arc<Session>, limits: &Limits) -> (Engine, Vec<En
     restrict(&mut engine, limits);
     watch(&mut engine, session);
     print(&mut engine, session);
-    free_the_word_new(&mut engine);
+    free_words(&mut engine);
     let mut library = Library::new(&mut engine);
     globals::register(&mut library, session);
     comparison::register_compare(&mut library, session);
@@ -91,11 +93,10 @@ fn print(engine: &mut Engine, session: &Arc<Session>) {
     engine.on_debug(move |text, _, _| print(&debugging, text));
 }
 
-/// Rhai keeps the word `new` for itself without using it; here it names one side of a comparison.
 #[expect(deprecated, reason = "not deprecated, says its documentation, but it may change: a test would tell")]
-fn free_the_word_new(engine: &mut Engine) {
+fn free_words(engine: &mut Engine) {
     engine.on_parse_token(|token, _, _| match token {
-        Token::Reserved(word) if word.as_str() == "new" => Token::Identifier(word),
+        Token::Reserved(word) if FREED_WORDS.contains(&word.as_str()) => Token::Identifier(word),
         token => token,
     });
 }

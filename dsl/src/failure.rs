@@ -48,8 +48,6 @@ pub(crate) enum Failure {
     FormatArguments,
     #[error("failed to generate a graph: empty graph")]
     EmptyGraph,
-    #[error("not every {0} list given is from the same data file")]
-    MixedGraph(&'static str),
     #[error("not an allocation graph: it shows maps")]
     NotAllocationGraph,
     #[error("not a map graph: it shows allocations")]
@@ -66,6 +64,12 @@ pub(crate) enum Failure {
     Flame(String),
     #[error("{0}")]
     File(String),
+    #[error("nobody reads the standard output any more")]
+    ReaderGone,
+    #[error(
+        "{found} profiles have these labels, and a script gets at most {limit} at once: name more labels"
+    )]
+    TooManyProfiles { limit: usize, found: usize },
     #[error("the script printed more than {0} bytes")]
     OutputLimit(usize),
     #[error("the script wrote more than {0} bytes to files")]
@@ -97,6 +101,8 @@ impl From<Failure> for Box<EvalAltResult> {
         match failure {
             Failure::Index(IndexError::Cancelled) => Stop::Cancelled.into_error(),
             Failure::Index(IndexError::Deadline) => Stop::Deadline.into_error(),
+            // Whoever closed the pipe has read enough: that is no error.
+            Failure::ReaderGone => Stop::Exit(0).into_error(),
             // A script that could catch these would go on printing.
             Failure::OutputLimit(_) | Failure::FilesLimit(_) => {
                 EvalAltResult::ErrorSystem(String::new(), Box::new(failure)).into()

@@ -8,6 +8,7 @@ use bytehound_index::{Group, Profile};
 use crate::allocation_list::AllocationList;
 use crate::failure::{Answer, Failure};
 use crate::library::Library;
+use crate::list::List as _;
 
 #[derive(Clone, Copy)]
 enum Step {
@@ -157,21 +158,29 @@ fn register_access(library: &mut Library<'_>) {
     library.define(
         "len() -> Integer",
         "How many groups there are.",
+        "println(allocations().group_by_backtrace().len())",
         |groups: &mut AllocationGroupList| -> Answer<i64> { Ok(groups.groups()?.len() as i64) },
     );
     library.describe(
         "[]",
         "AllocationGroupList[index: Integer] -> AllocationList",
         "The allocations of one group.",
+        "println(allocations().group_by_backtrace()[0].len())",
     );
     library.engine().register_indexer_get(
         |groups: &mut AllocationGroupList, index: i64| -> Answer<AllocationList> { Ok(groups.get(index)?) },
     );
-    library.describe("for", "for list in AllocationGroupList", "A loop over all groups.");
+    library.describe(
+        "for",
+        "for list in AllocationGroupList",
+        "A loop over all groups.",
+        "for list in allocations().group_by_backtrace() { println(list.len()) }",
+    );
     library.engine().register_iterator_result::<AllocationGroupList, AllocationList>();
     library.define(
         "ungroup() -> AllocationList",
         "The allocations of all groups in one list again.",
+        "allocations().group_by_backtrace().take(3).ungroup()",
         |groups: &mut AllocationGroupList| -> Answer<AllocationList> { Ok(groups.ungroup()?) },
     );
 }
@@ -180,11 +189,13 @@ fn register_filters(library: &mut Library<'_>) {
     library.define(
         "only_all_leaked() -> AllocationGroupList",
         "The groups of which every allocation leaked.",
+        "allocations().group_by_backtrace().only_all_leaked()",
         |groups: &mut AllocationGroupList| groups.with(Step::OnlyAllLeaked),
     );
     library.define(
         "only_count_at_least(threshold: Integer) -> AllocationGroupList",
         "The groups with at least `threshold` allocations.",
+        "allocations().group_by_backtrace().only_count_at_least(10)",
         |groups: &mut AllocationGroupList, count: i64| {
             groups.with(Step::OnlyCountAtLeast(count.cast_unsigned()))
         },
@@ -192,6 +203,7 @@ fn register_filters(library: &mut Library<'_>) {
     library.define(
         "take(count: Integer) -> AllocationGroupList",
         "The first `count` groups; all of them when it is negative.",
+        "allocations().group_by_backtrace().sort_by_size().take(3)",
         |groups: &mut AllocationGroupList, count: i64| {
             groups.with(Step::Take(usize::try_from(count).unwrap_or(usize::MAX)))
         },
@@ -213,6 +225,7 @@ fn register_sorting(library: &mut Library<'_>) {
             name,
             "() -> AllocationGroupList",
             meaning,
+            format!("allocations().group_by_backtrace().{name}()"),
             move |groups: &mut AllocationGroupList| groups.with(Step::Sort(key, order)),
         );
     }

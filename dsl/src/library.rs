@@ -13,16 +13,18 @@ pub struct Entry {
     /// What a script writes: a word, or an operator.
     pub name: &'static str,
     /// Parameters and result; for operators the whole expression.
-    pub signature: &'static str,
+    pub signature: String,
     /// What it does.
-    pub meaning: &'static str,
+    pub meaning: String,
+    /// A script that uses it.
+    pub example: String,
 }
 
 impl Entry {
     /// How a script calls it.
     pub fn form(&self) -> String {
         match (self.receiver, self.signature.starts_with('(')) {
-            (_, false) => self.signature.to_owned(),
+            (_, false) => self.signature.clone(),
             ("", true) => format!("{}{}", self.name, self.signature),
             (receiver, true) => format!("{receiver}.{}{}", self.name, self.signature),
         }
@@ -72,10 +74,11 @@ impl<'e> Library<'e> {
         &mut self,
         signature: &'static str,
         meaning: &'static str,
+        example: &'static str,
         function: impl RhaiNativeFunc<A, N, X, R, F> + Send + Sync + 'static,
     ) {
         let (name, parameters) = signature.split_at(signature.find('(').unwrap_or(signature.len()));
-        self.operator(name, parameters, meaning, function);
+        self.operator(name, parameters, meaning, example, function);
     }
 
     /// Registers an operator, or a function whose name isn't in its signature.
@@ -88,11 +91,12 @@ impl<'e> Library<'e> {
     >(
         &mut self,
         name: &'static str,
-        signature: &'static str,
-        meaning: &'static str,
+        signature: impl Into<String>,
+        meaning: impl Into<String>,
+        example: impl Into<String>,
         function: impl RhaiNativeFunc<A, N, X, R, F> + Send + Sync + 'static,
     ) {
-        self.describe(name, signature, meaning);
+        self.describe(name, signature, meaning, example);
         self.overload(name, function);
     }
 
@@ -112,8 +116,15 @@ impl<'e> Library<'e> {
     }
 
     /// Describes what is registered through [`Self::engine`].
-    pub(crate) fn describe(&mut self, name: &'static str, signature: &'static str, meaning: &'static str) {
-        self.entries.push(Entry { receiver: self.receiver, name, signature, meaning });
+    pub(crate) fn describe(
+        &mut self,
+        name: &'static str,
+        signature: impl Into<String>,
+        meaning: impl Into<String>,
+        example: impl Into<String>,
+    ) {
+        let (signature, meaning, example) = (signature.into(), meaning.into(), example.into());
+        self.entries.push(Entry { receiver: self.receiver, name, signature, meaning, example });
     }
 
     pub(crate) fn engine(&mut self) -> &mut Engine {

@@ -23,6 +23,8 @@ pub struct Limits {
     pub files_bytes: usize,
     /// Time on the clock, the time of queries included.
     pub deadline: Duration,
+    /// How far the interpreter steps back behind others who want the processor, as `nice` counts.
+    pub niceness: i32,
 }
 
 impl Default for Limits {
@@ -38,6 +40,7 @@ impl Default for Limits {
             output_bytes: 4 << 20,
             files_bytes: 64 << 20,
             deadline: Duration::from_secs(30),
+            niceness: 5,
         }
     }
 }
@@ -55,6 +58,7 @@ impl Limits {
             output_bytes: usize::MAX,
             files_bytes: usize::MAX,
             deadline: Duration::from_secs(u32::MAX as u64),
+            niceness: 0,
         }
     }
 }

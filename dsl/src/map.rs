@@ -76,33 +76,46 @@ pub(crate) fn register(library: &mut Library<'_>) {
     library.define(
         "allocated_at() -> Duration",
         "When it was mapped, or first seen, from the start of profiling.",
+        "println(maps()[0].allocated_at())",
         |map: &mut Map| map.allocated_at(),
     );
     library.define(
         "deallocated_at() -> Option<Duration>",
         "When all of it was unmapped, from the start of profiling; `None` if it never was.",
+        "println(maps()[0].deallocated_at())",
         |map: &mut Map| map.deallocated_at(),
     );
     library.define(
         "backtrace() -> Option<Backtrace>",
         "Where it was mapped; `None` if that was not seen.",
+        "println(maps()[0].backtrace())",
         |map: &mut Map| map.backtrace(),
     );
-    library.define("size() -> Integer", "Bytes that were mapped.", |map: &mut Map| {
-        i64::try_from(map.ask(|map| map.size)).unwrap_or(i64::MAX)
-    });
+    library.define(
+        "size() -> Integer",
+        "Bytes that were mapped.",
+        "println(maps()[0].size())",
+        |map: &mut Map| i64::try_from(map.ask(|map| map.size)).unwrap_or(i64::MAX),
+    );
     library.define(
         "peak_rss() -> Integer",
         "Most bytes of it that were in memory at once.",
+        "println(maps()[0].peak_rss())",
         |map: &mut Map| i64::try_from(map.ask(|map| map.peak_rss)).unwrap_or(i64::MAX),
     );
-    library.define("address() -> Integer", "Where it began.", |map: &mut Map| {
-        // As for allocations.
-        map.ask(|map| map.address).cast_signed()
-    });
+    library.define(
+        "address() -> Integer",
+        "Where it began.",
+        "println(maps()[0].address())",
+        |map: &mut Map| {
+            // As for allocations.
+            map.ask(|map| map.address).cast_signed()
+        },
+    );
     library.define(
         "name() -> String",
         "Path of the file, or what the kernel calls it; often empty.",
+        "println(maps()[0].name())",
         |map: &mut Map| map.name(),
     );
 }

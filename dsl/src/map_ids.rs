@@ -6,6 +6,7 @@ use bytehound_index::{MapId, MapSet, Profile};
 use rhai::{Array, Dynamic};
 
 use crate::failure::Failure;
+use crate::list::List as _;
 use crate::map::Map;
 use crate::map_list::MapList;
 use crate::text::type_name;

@@ -6,6 +6,7 @@ use bytehound_index::{BacktraceId, MapPredicate, MapSet, Profile};
 
 use crate::failure::{Answer, Failure};
 use crate::library::Library;
+use crate::list::{self, List, SetOperation};
 use crate::map::Map;
 use crate::session::Session;
 
@@ -21,17 +22,8 @@ impl MapList {
         Self { session: Arc::clone(session), maps: profile.all_maps(), profile }
     }
 
-    pub(crate) fn profile(&self) -> &Arc<Profile> {
-        &self.profile
-    }
-
     pub(crate) fn maps(&self) -> &MapSet {
         &self.maps
-    }
-
-    pub(crate) fn filtered(&self, predicate: &MapPredicate) -> Result<Self, Failure> {
-        let maps = self.profile.select_maps(&self.maps, predicate, &self.session.cancel)?;
-        Ok(Self { maps, ..self.clone() })
     }
 
     /// Where its maps were mapped, as far as that is known.
@@ -45,12 +37,30 @@ impl MapList {
         let map = map.and_then(|id| Map::new(&self.profile, id));
         map.ok_or(Failure::OutOfRange { index, len: self.maps.len() as u64 })
     }
+}
 
-    fn combined(&self, other: &Self, combine: fn(&MapSet, &MapSet) -> MapSet) -> Result<Self, Failure> {
-        if self.profile.id() != other.profile.id() {
-            return Err(Failure::ForeignList);
-        }
-        Ok(Self { maps: combine(&self.maps, &other.maps), ..self.clone() })
+impl List for MapList {
+    type Predicate = MapPredicate;
+    const NAME: &'static str = "MapList";
+    const ELEMENTS: &'static str = "maps";
+    const SOURCE: &'static str = "maps()";
+
+    fn profile(&self) -> &Arc<Profile> {
+        &self.profile
+    }
+
+    fn filtered(&self, predicate: MapPredicate) -> Result<Self, Failure> {
+        let maps = self.profile.select_maps(&self.maps, &predicate, &self.session.cancel())?;
+        Ok(Self { maps, ..self.clone() })
+    }
+
+    fn combined(&self, other: &Self, operation: SetOperation) -> Self {
+        let maps = match operation {
+            SetOperation::Union => self.maps.union(&other.maps),
+            SetOperation::Difference => self.maps.difference(&other.maps),
+            SetOperation::Intersection => self.maps.intersection(&other.maps),
+        };
+        Self { maps, ..self.clone() }
     }
 }
 
@@ -80,32 +90,28 @@ impl IntoIterator for MapList {
 }
 
 pub(crate) fn register(library: &mut Library<'_>) {
-    library.object::<MapList>("MapList");
-    library.define("len() -> Integer", "How many maps are in the list.", |list: &mut MapList| {
-        list.maps.len() as i64
-    });
-    library.describe("[]", "MapList[index: Integer] -> Map", "One map, in the order of the data file.");
+    library.object::<MapList>(MapList::NAME);
+    library.define(
+        "len() -> Integer",
+        "How many maps are in the list.",
+        "println(maps().len())",
+        |list: &mut MapList| list.maps.len() as i64,
+    );
+    library.describe(
+        "[]",
+        "MapList[index: Integer] -> Map",
+        "One map, in the order of the data file.",
+        "println(maps()[0])",
+    );
     library
         .engine()
         .register_indexer_get(|list: &mut MapList, index: i64| -> Answer<Map> { Ok(list.get(index)?) });
-    library.describe("for", "for map in MapList", "A loop over all maps, in the order of the data file.");
+    library.describe(
+        "for",
+        "for map in MapList",
+        "A loop over all maps, in the order of the data file.",
+        "for map in maps() { println(map.name()) }",
+    );
     library.engine().register_iterator::<MapList>();
-    library.operator(
-        "+",
-        "MapList + MapList -> MapList",
-        "The maps that are in either list.",
-        |a: MapList, b: MapList| -> Answer<MapList> { Ok(a.combined(&b, MapSet::union)?) },
-    );
-    library.operator(
-        "-",
-        "MapList - MapList -> MapList",
-        "The maps that are in the first list but not in the second.",
-        |a: MapList, b: MapList| -> Answer<MapList> { Ok(a.combined(&b, MapSet::difference)?) },
-    );
-    library.operator(
-        "&",
-        "MapList & MapList -> MapList",
-        "The maps that are in both lists.",
-        |a: MapList, b: MapList| -> Answer<MapList> { Ok(a.combined(&b, MapSet::intersection)?) },
-    );
+    list::register_operators::<MapList>(library);
 }

@@ -1,21 +1,35 @@
 //! The environment of the command line: real files, real output.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::sync::Arc;
 
-use crate::environment::{OutputItem, ProfileSource, World};
+use crate::environment::{OutputItem, Printing, ProfileSource, World};
 use crate::failure::Failure;
 
 pub(crate) struct Native {
-    pub(crate) arguments: Vec<String>,
-    pub(crate) source: Arc<dyn ProfileSource>,
+    arguments: Vec<String>,
+    printing: Printing,
+    source: Arc<dyn ProfileSource>,
+    kept: Vec<OutputItem>,
+}
+
+impl Native {
+    pub(crate) fn new(arguments: Vec<String>, printing: Printing, source: Arc<dyn ProfileSource>) -> Self {
+        Self { arguments, printing, source, kept: Vec::new() }
+    }
 }
 
 impl World for Native {
     fn print(&mut self, line: String) -> Result<(), Failure> {
-        writeln!(std::io::stdout().lock(), "{line}")
-            .map_err(|error| Failure::File(format!("failed to write to the standard output: {error}")))
+        if self.printing == Printing::Kept {
+            self.kept.push(OutputItem::Println(line));
+            return Ok(());
+        }
+        writeln!(std::io::stdout().lock(), "{line}").map_err(|error| match error.kind() {
+            ErrorKind::BrokenPipe => Failure::ReaderGone,
+            _ => Failure::File(format!("failed to write to the standard output: {error}")),
+        })
     }
 
     fn log(&mut self, message: &str) -> Result<(), Failure> {
@@ -27,7 +41,11 @@ impl World for Native {
         let mut file = fs::File::create(path)
             .map_err(|error| Failure::File(format!("failed to create {path:?}: {error}")))?;
         file.write_all(&content)
-            .map_err(|error| Failure::File(format!("failed to write to {path:?}: {error}")))
+            .map_err(|error| Failure::File(format!("failed to write to {path:?}: {error}")))?;
+        if self.printing == Printing::Kept {
+            self.kept.push(OutputItem::image(path.to_owned(), content));
+        }
+        Ok(())
     }
 
     fn make_directories(&mut self, path: &str) -> Result<(), Failure> {
@@ -48,6 +66,6 @@ impl World for Native {
     }
 
     fn take_output(&mut self) -> Vec<OutputItem> {
-        Vec::new()
+        std::mem::take(&mut self.kept)
     }
 }

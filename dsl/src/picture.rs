@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use bytehound_index::{Cancel, MapSet, Profile, RowSet};
 
-use crate::chart::Look;
-use crate::palette::Scheme;
-use crate::points::{Content, Extent, Show, View, draw};
+use crate::graph::{Extent, Held, Look, Part, Scheme, Show, View, disjoint, draw};
 
 /// How much of a picture is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,14 +26,12 @@ pub fn allocation_graph(
     detail: Detail,
     cancel: &Cancel,
 ) -> Result<String, String> {
-    let mut taken = RowSet::empty(profile.row_count());
-    let mut own = Vec::with_capacity(series.len());
-    for (_, rows) in series {
-        own.push(Arc::new(rows.difference(&taken)));
-        taken = taken.union(rows);
-    }
-    let labels: Vec<_> = series.iter().map(|(label, _)| Some((*label).to_owned())).collect();
-    picture(profile, Show::MemoryUsage, &Content::Allocations(own), &labels, detail, cancel)
+    let part = |(label, rows): &(&str, Arc<RowSet>)| Part {
+        label: Some((*label).to_owned()),
+        profile: Arc::clone(profile),
+        held: Held::Allocations(Arc::clone(rows)),
+    };
+    picture(Show::MemoryUsage, &disjoint(series.iter().map(part).collect()), detail, cancel)
 }
 
 /// The resident memory of some maps over time, as SVG.
@@ -48,19 +44,13 @@ pub fn map_graph(
     detail: Detail,
     cancel: &Cancel,
 ) -> Result<String, String> {
-    picture(profile, Show::Rss, &Content::Maps(vec![maps.clone()]), &[None], detail, cancel)
+    let part = Part { label: None, profile: Arc::clone(profile), held: Held::Maps(maps.clone()) };
+    picture(Show::Rss, &[part], detail, cancel)
 }
 
-fn picture(
-    profile: &Arc<Profile>,
-    show: Show,
-    content: &Content,
-    labels: &[Option<String>],
-    detail: Detail,
-    cancel: &Cancel,
-) -> Result<String, String> {
+fn picture(show: Show, parts: &[Part], detail: Detail, cancel: &Cancel) -> Result<String, String> {
     let is_full = detail == Detail::Full;
     let look = Look { axes: is_full, grid: true, legend: is_full };
-    let view = View { profile, show, extent: &Extent::default(), look, scheme: Scheme::Palette };
-    draw(&view, content, labels, cancel).map_err(|failure| failure.to_string())
+    let view = View { show, extent: &Extent::default(), look, scheme: Scheme::Palette };
+    draw(&view, parts, cancel).map_err(|failure| failure.to_string())
 }

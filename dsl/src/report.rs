@@ -57,7 +57,7 @@ fn message(error: &EvalAltResult, entries: &[Entry], limits: &Limits, session: &
     match error {
         EvalAltResult::ErrorTerminated(..) => match stop(error) {
             Some(Stop::Deadline) => format!("the script ran longer than {:?}", limits.deadline),
-            _ => session.verdict().unwrap_or("the script was cancelled").to_owned(),
+            _ => session.verdict().unwrap_or_else(|| "the script was cancelled".to_owned()),
         },
         EvalAltResult::ErrorTooManyOperations(_) => {
             format!("the script took more than {} operations", limits.operations)

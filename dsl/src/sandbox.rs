@@ -5,8 +5,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use xxhash_rust::xxh3::xxh3_128;
-
 use crate::environment::{OutputItem, ProfileSource, World};
 use crate::failure::Failure;
 
@@ -113,8 +111,7 @@ impl World for Sandbox {
             return Err(Failure::FilesLimit(self.files_bytes));
         }
         self.add(path.clone(), Node::File)?;
-        let checksum = format!("{:032x}", xxh3_128(&content));
-        self.output.push(OutputItem::Image { path, bytes: content.into(), checksum });
+        self.output.push(OutputItem::image(path, content));
         Ok(())
     }
 

@@ -1,22 +1,17 @@
-//! Running one script from its text to its [`Outcome`].
+//! Running one script, and what comes of it.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytehound_index::{Cancel, MapSet, Profile, Selection};
-use rhai::{Dynamic, Engine, EvalAltResult};
+use rhai::Dynamic;
 
 use crate::allocation_list::AllocationList;
-use crate::engine::engine;
-use crate::environment::{Environment, OutputItem, World};
+use crate::console::{Console, End};
+use crate::environment::{Environment, OutputItem};
 use crate::library::Entry;
 use crate::limits::Limits;
 use crate::map_list::MapList;
-use crate::native::Native;
-use crate::report::{exit_code, report};
-use crate::sandbox::Sandbox;
-use crate::session::Session;
-use crate::supervise::supervise;
 
 /// Why a script failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +37,7 @@ impl std::fmt::Display for ScriptError {
 impl std::error::Error for ScriptError {}
 
 impl ScriptError {
-    fn internal(what: &str) -> Self {
+    pub(crate) fn internal(what: &str) -> Self {
         Self::unplaced(format!("internal error: {what}"))
     }
 
@@ -60,6 +55,8 @@ pub struct Outcome {
     pub result: Result<(), ScriptError>,
     /// What was given to `exit`, if it was called.
     pub exit_code: Option<i64>,
+    /// What an entry of a [`Console`] resulted in, as `println` shows it.
+    pub value: Option<String>,
     /// Time on the clock.
     pub elapsed: Duration,
 }
@@ -74,21 +71,12 @@ pub fn run(
     limits: &Limits,
     cancel: &Cancel,
 ) -> Outcome {
-    let started = Instant::now();
-    let session = session(profiles, environment, limits);
-    let end = supervised(script, &session, limits, cancel);
-    let output = session.world().take_output();
-    let (result, exit_code) = match end {
-        End::Finished(_) => (Ok(()), None),
-        End::Exited(code) => (Ok(()), Some(code)),
-        End::Failed(error) => (Err(error), None),
-    };
-    Outcome { output, result, exit_code, elapsed: started.elapsed() }
+    Console::new(profiles, environment, limits).run(script, cancel, |_| Ok(None))
 }
 
 /// The allocations of `profile` that `script` results in; `None` if its result is no list of allocations.
 ///
-/// The script runs in [`Environment::Virtual`]; what it prints and draws is dropped.
+/// The script runs in [`Environment::closed`]; what it prints and draws is dropped.
 ///
 /// # Errors
 /// Why the script failed.
@@ -129,8 +117,8 @@ fn result(
     limits: &Limits,
     cancel: &Cancel,
 ) -> Result<Dynamic, ScriptError> {
-    let session = session(std::slice::from_ref(profile), Environment::Virtual, limits);
-    match supervised(script, &session, limits, cancel) {
+    let mut console = Console::new(std::slice::from_ref(profile), Environment::closed(), limits);
+    match console.supervised(script, cancel, Ok) {
         End::Finished(value) => Ok(value),
         End::Exited(_) => Ok(Dynamic::UNIT),
         End::Failed(error) => Err(error),
@@ -139,58 +127,5 @@ fn result(
 
 /// Every function that scripts can call beside Rhai's own.
 pub fn reference() -> Vec<Entry> {
-    let limits = Limits::default();
-    let session = Session::new(Vec::new(), Cancel::default(), world(Environment::Virtual, &limits));
-    engine(&Arc::new(session), &limits).1
-}
-
-fn session(profiles: &[Arc<Profile>], environment: Environment, limits: &Limits) -> Arc<Session> {
-    // The script has a flag of its own: that it is stopped is not to stop what else its caller does.
-    let cancel = match Instant::now().checked_add(limits.deadline) {
-        Some(deadline) => Cancel::new().with_deadline(deadline),
-        None => Cancel::new(),
-    };
-    Arc::new(Session::new(profiles.to_vec(), cancel, world(environment, limits)))
-}
-
-fn world(environment: Environment, limits: &Limits) -> Box<dyn World> {
-    match environment {
-        Environment::Native { arguments, source } => Box::new(Native { arguments, source }),
-        Environment::Virtual => Box::new(Sandbox::new(limits.output_bytes, limits.files_bytes)),
-    }
-}
-
-enum End {
-    Finished(Dynamic),
-    Exited(i64),
-    Failed(ScriptError),
-}
-
-fn supervised(script: &str, session: &Arc<Session>, limits: &Limits, caller: &Cancel) -> End {
-    supervise(session, caller, limits.memory_bytes, || evaluate(script, session, limits))
-        .unwrap_or_else(|what| End::Failed(ScriptError::internal(&what)))
-}
-
-fn evaluate(script: &str, session: &Arc<Session>, limits: &Limits) -> End {
-    let (engine, entries) = engine(session, limits);
-    match compile_and_run(&engine, script) {
-        Ok(value) => End::Finished(value),
-        Err(error) => match exit_code(&error) {
-            Some(code) => End::Exited(code),
-            None => End::Failed(report(&error, &entries, limits, session)),
-        },
-    }
-}
-
-fn compile_and_run(engine: &Engine, script: &str) -> Result<Dynamic, Box<EvalAltResult>> {
-    // A `#!` line becomes a comment, so that the other lines keep their numbers.
-    let commented;
-    let script = if script.starts_with("#!") {
-        commented = format!("//{script}");
-        &commented
-    } else {
-        script
-    };
-    let ast = engine.compile(script)?;
-    engine.eval_ast(&ast)
+    Console::new(&[], Environment::closed(), &Limits::default()).into_reference()
 }

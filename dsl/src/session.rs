@@ -1,29 +1,36 @@
 //! What all objects of one running script share.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytehound_index::{Cancel, IndexError, Profile};
 
-use crate::environment::World;
+use crate::environment::{Shelf, World};
 use crate::failure::{Failure, Stop};
 
 pub(crate) struct Session {
     pub(crate) profiles: Vec<Arc<Profile>>,
-    pub(crate) cancel: Cancel,
-    /// Why the script was ended from within this crate.
-    verdict: OnceLock<String>,
+    pub(crate) shelf: Arc<dyn Shelf>,
+    running: Mutex<Running>,
     world: Mutex<Box<dyn World>>,
     graphs: AtomicU64,
     flame_graphs: AtomicU64,
 }
 
+/// What runs right now.
+#[derive(Default)]
+struct Running {
+    cancel: Cancel,
+    /// Why it was ended from within this crate.
+    verdict: Option<String>,
+}
+
 impl Session {
-    pub(crate) fn new(profiles: Vec<Arc<Profile>>, cancel: Cancel, world: Box<dyn World>) -> Self {
+    pub(crate) fn new(profiles: Vec<Arc<Profile>>, shelf: Arc<dyn Shelf>, world: Box<dyn World>) -> Self {
         Self {
             profiles,
-            cancel,
-            verdict: OnceLock::new(),
+            shelf,
+            running: Mutex::default(),
             world: Mutex::new(world),
             graphs: AtomicU64::new(1),
             flame_graphs: AtomicU64::new(1),
@@ -34,9 +41,19 @@ impl Session {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What runs next is given up through `cancel`.
+    pub(crate) fn begin(&self, cancel: Cancel) {
+        *self.running() = Running { cancel, verdict: None };
+    }
+
+    /// How what runs right now is given up.
+    pub(crate) fn cancel(&self) -> Cancel {
+        self.running().cancel.clone()
+    }
+
     /// Why the script has to end now, if it has to.
     pub(crate) fn stop(&self) -> Option<Stop> {
-        match self.cancel.check() {
+        match self.cancel().check() {
             Ok(()) => None,
             Err(IndexError::Deadline) => Some(Stop::Deadline),
             Err(_) => Some(Stop::Cancelled),
@@ -45,14 +62,18 @@ impl Session {
 
     /// Ends the script, and says why; the first reason given counts.
     pub(crate) fn end(&self, why: String) {
-        // The reason is there before anybody can ask for it.
-        _ = self.verdict.set(why);
-        self.cancel.cancel();
+        let mut running = self.running();
+        running.verdict.get_or_insert(why);
+        running.cancel.cancel();
     }
 
     /// Why [`Self::end`] was called, if it was.
-    pub(crate) fn verdict(&self) -> Option<&str> {
-        self.verdict.get().map(String::as_str)
+    pub(crate) fn verdict(&self) -> Option<String> {
+        self.running().verdict.clone()
+    }
+
+    fn running(&self) -> MutexGuard<'_, Running> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The globally loaded profile; `wanted` is what the script asked it for.

@@ -109,18 +109,19 @@ pub(crate) fn register(library: &mut Library<'_>) {
 fn register_units(library: &mut Library<'_>) {
     library.section("");
     for (name, unit_us, signature, meaning) in [
-        ("h", H, "h(hours: Integer|Float) -> Duration", "A duration of so many hours."),
-        ("m", M, "m(minutes: Integer|Float) -> Duration", "A duration of so many minutes."),
+        ("h", H, "(hours: Integer|Float) -> Duration", "A duration of so many hours."),
+        ("m", M, "(minutes: Integer|Float) -> Duration", "A duration of so many minutes."),
         (
             "s",
             S,
-            "s(seconds: Integer|Float) -> Duration",
+            "(seconds: Integer|Float) -> Duration",
             "A duration of so many seconds; `s(0.5)` is half a second.",
         ),
-        ("ms", MS, "ms(milliseconds: Integer|Float) -> Duration", "A duration of so many milliseconds."),
-        ("us", US, "us(microseconds: Integer|Float) -> Duration", "A duration of so many microseconds."),
+        ("ms", MS, "(milliseconds: Integer|Float) -> Duration", "A duration of so many milliseconds."),
+        ("us", US, "(microseconds: Integer|Float) -> Duration", "A duration of so many microseconds."),
     ] {
-        library.define(signature, meaning, move |n: i64| -> Answer<Span> {
+        let example = format!("println({name}(1.5) + {name}(2))");
+        library.operator(name, signature, meaning, example, move |n: i64| -> Answer<Span> {
             Ok(Span::from_units(name, n, unit_us)?)
         });
         library.overload(name, move |n: f64| -> Answer<Span> { Ok(Span::from_fraction(name, n, unit_us)?) });
@@ -133,18 +134,21 @@ fn register_operators(library: &mut Library<'_>) {
         "+",
         "Duration + Duration -> Duration",
         "The sum.",
+        "println(s(1) + ms(500))",
         |a: Span, b: Span| -> Answer<Span> { Ok(a.plus(b)?) },
     );
     library.operator(
         "-",
         "Duration - Duration -> Duration",
         "The difference; an error when it would be negative.",
+        "println(data().runtime() - ms(1))",
         |a: Span, b: Span| -> Answer<Span> { Ok(a.minus(b)?) },
     );
     library.operator(
         "*",
         "Duration * Integer|Float -> Duration",
         "The multiple, cut to whole microseconds; the number may also stand first.",
+        "println(data().runtime() * 0.5)",
         |a: Span, n: i64| -> Answer<Span> { Ok(a.times(n)?) },
     );
     library.overload("*", |n: i64, a: Span| -> Answer<Span> { Ok(a.times(n)?) });
@@ -154,6 +158,7 @@ fn register_operators(library: &mut Library<'_>) {
         "==",
         "Duration == Duration -> Boolean",
         "Durations compare with `==`, `!=`, `<`, `<=`, `>` and `>=`.",
+        "println(s(60) == m(1))",
         |a: Span, b: Span| a == b,
     );
     library.overload("!=", |a: Span, b: Span| a != b);
@@ -165,17 +170,28 @@ fn register_operators(library: &mut Library<'_>) {
 
 fn register_optional(library: &mut Library<'_>) {
     library.object::<OptionalSpan>("Option<Duration>");
-    library
-        .define("is_some() -> Boolean", "Whether there is a duration.", |o: &mut OptionalSpan| o.0.is_some());
-    library.define("is_none() -> Boolean", "Whether there is none.", |o: &mut OptionalSpan| o.0.is_none());
+    library.define(
+        "is_some() -> Boolean",
+        "Whether there is a duration.",
+        "println(allocations()[0].deallocated_at().is_some())",
+        |o: &mut OptionalSpan| o.0.is_some(),
+    );
+    library.define(
+        "is_none() -> Boolean",
+        "Whether there is none.",
+        "println(allocations()[0].deallocated_at().is_none())",
+        |o: &mut OptionalSpan| o.0.is_none(),
+    );
     library.define(
         "unwrap() -> Duration",
         "The duration; an error when there is none.",
+        "println(allocations().only_temporary()[0].deallocated_at().unwrap())",
         |o: &mut OptionalSpan| -> Answer<Span> { Ok(o.0.ok_or(Failure::UnwrapNone)?) },
     );
     library.define(
         "unwrap_or(default: Duration) -> Duration",
         "The duration, or `default` when there is none.",
+        "println(allocations()[0].deallocated_at().unwrap_or(data().runtime()))",
         |o: &mut OptionalSpan, default: Span| o.0.unwrap_or(default),
     );
 }

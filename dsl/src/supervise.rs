@@ -9,7 +9,9 @@ use std::thread;
 use std::time::Duration;
 
 use bytehound_index::Cancel;
+use rustix::process::setpriority_process;
 
+use crate::limits::Limits;
 use crate::memory::anonymous_bytes;
 use crate::session::Session;
 
@@ -20,19 +22,24 @@ const PERIOD: Duration = Duration::from_millis(10);
 
 /// What `evaluate` gives, or why it gave nothing.
 ///
-/// The session is cancelled when `caller` is, or when the process grows by more than `memory_bytes`.
+/// The session is cancelled when `caller` is, or when the process grows by more than its `limits` allow.
 pub(crate) fn supervise<T: Send>(
     session: &Session,
     caller: &Cancel,
-    memory_bytes: u64,
+    limits: &Limits,
     evaluate: impl FnOnce() -> T + Send,
 ) -> Result<T, String> {
+    let &Limits { memory_bytes, niceness, .. } = limits;
     let memory_end = anonymous_bytes().map_or(u64::MAX, |now| now.saturating_add(memory_bytes));
     thread::scope(|scope| {
         let (done, finished) = channel::<()>();
         let evaluate = move || {
             // Dropped when the interpreter is through, be it by a panic.
             let _done = done;
+            if niceness > 0 {
+                // Of this thread alone, as Linux has it. Where it is refused, the limits hold all the same.
+                _ = setpriority_process(None, niceness);
+            }
             evaluate()
         };
         let running = thread::Builder::new()
@@ -40,11 +47,14 @@ pub(crate) fn supervise<T: Send>(
             .stack_size(STACK_BYTES)
             .spawn_scoped(scope, evaluate)
             .map_err(|error| format!("no thread for the script: {error}"))?;
-        while finished.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
+        loop {
             if caller.is_cancelled() {
-                session.cancel.cancel();
+                session.cancel().cancel();
             } else if anonymous_bytes().is_some_and(|now| now > memory_end) {
                 session.end(format!("memory grew by more than {memory_bytes} bytes while the script ran"));
+            }
+            if finished.recv_timeout(PERIOD) != Err(RecvTimeoutError::Timeout) {
+                break;
             }
         }
         running.join().map_err(|_| "the interpreter panicked".to_owned())

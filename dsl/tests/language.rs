@@ -224,7 +224,36 @@ fn lists_of_different_files_do_not_mix() {
     };
     check("a + b", "lists don't come from the same data file");
     check("a.only_matching_backtraces(b)", "don't come from the same data file as the list");
-    check("graph().add(a).add(b).save()", "not every allocation list given is from the same data file");
+}
+
+#[test]
+fn lists_of_different_files_are_drawn_side_by_side_from_their_own_starts() {
+    let captures = Captures::new();
+    let two = [captures.golden("realloc.decoded"), captures.golden("threads.decoded")];
+    let script = r#"
+        let a = profiles()[0].allocations();
+        let b = profiles()[1].allocations();
+        let both = graph().add("a", a).add("b", b).add("nothing left of a", a);
+        both.save();
+        graph().add("b", b).save();
+        both.only_non_empty_series().save_each_series_as_graph("each");
+        both.save_each_series_as_flamegraph("each");
+        println(a.len() > 0 && b.len() > 0);
+        println([profiles()[0].runtime(), profiles()[1].runtime()]);
+    "#;
+    let outcome = evaluate(script, &two);
+    assert_eq!(outcome.result, Ok(()));
+    let pictures = pictures(&outcome);
+    assert_eq!(pictures.len(), 2 + 3 + 3);
+    let (both, alone) = (pictures[0].1, pictures[1].1);
+    assert!(both.contains("Time since the start of each profile"), "{both}");
+    assert!(alone.contains("Time since 20"));
+    // The two stand on the same ground, seen through one another, and nothing is drawn of what an earlier series has.
+    assert_eq!(both.matches("<polygon").count(), 2);
+    assert_eq!(both.matches("opacity=\"0.35\"").count(), 2);
+    assert!(!alone.contains("opacity=\"0.35\""));
+    assert!(both.contains("nothing left of a"));
+    assert!(!pictures[4].1.contains("nothing left of a"), "{}", pictures[4].0);
 }
 
 #[test]

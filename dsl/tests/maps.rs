@@ -125,10 +125,6 @@ fn what_maps_cannot_do_is_said() {
     let other = "profiles()[1].maps()";
     check(&format!("maps() + {other};"), "lists don't come from the same data file");
     check(&format!("allocations().only_from_maps({other});"), "maps don't come from the same data file");
-    check(
-        &format!("graph().add(maps()).add({other}).save();"),
-        "not every map list given is from the same data file",
-    );
 }
 
 #[test]

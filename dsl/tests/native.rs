@@ -2,9 +2,10 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bytehound_dsl::{Environment, Limits, Outcome, ProfileSource, run};
+use bytehound_dsl::{Environment, Limits, Outcome, OutputItem, Printing, ProfileSource, Shelf, run};
 use bytehound_index::{Cancel, Profile};
 use support::Captures;
 
@@ -16,11 +17,84 @@ impl ProfileSource for One {
     }
 }
 
+impl Shelf for One {
+    fn profile(&self, name: &str) -> Result<Arc<Profile>, String> {
+        if name == self.0.id().as_str() {
+            Ok(Arc::clone(&self.0))
+        } else {
+            Err("there is no such".to_owned())
+        }
+    }
+
+    fn labelled(&self, labels: &BTreeMap<String, String>) -> Result<Vec<String>, String> {
+        let wanted = BTreeMap::from([("run".to_owned(), "1".to_owned())]);
+        let count = match labels.get("copies") {
+            Some(copies) => copies.parse().unwrap(),
+            None => usize::from(*labels == wanted),
+        };
+        Ok(vec![self.0.id().to_string(); count])
+    }
+}
+
 fn run_native(script: &str, arguments: &[&str]) -> Outcome {
+    run_printing(script, arguments, Printing::AtOnce)
+}
+
+fn run_printing(script: &str, arguments: &[&str], printing: Printing) -> Outcome {
     let captures = Captures::new();
-    let source = Arc::new(One(captures.golden("realloc.decoded")));
+    let one = Arc::new(One(captures.golden("realloc.decoded")));
     let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
-    run(script, &[], Environment::Native { arguments, source }, &Limits::relaxed(), &Cancel::default())
+    let (source, shelf) = (Arc::clone(&one) as Arc<dyn ProfileSource>, one);
+    let environment = Environment::Native { arguments, printing, source, shelf };
+    run(script, &[], environment, &Limits::relaxed(), &Cancel::default())
+}
+
+#[test]
+fn what_is_printed_and_written_can_be_kept_instead() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("all.svg");
+    let script = "println(1); load(\"one.dat\").allocations().save_as_graph(argv()[0]); println(2);";
+    let outcome = run_printing(script, &[path.to_str().unwrap()], Printing::Kept);
+    assert_eq!(outcome.result, Ok(()));
+    let [
+        OutputItem::Println(first),
+        OutputItem::Image { path: named, bytes, checksum },
+        OutputItem::Println(_),
+    ] = &outcome.output[..]
+    else {
+        panic!("{:?}", outcome.output.len())
+    };
+    assert_eq!((first.as_str(), named.as_str(), checksum.len()), ("1", path.to_str().unwrap(), 32));
+    assert_eq!(std::fs::read(&path).unwrap(), **bytes);
+}
+
+#[test]
+fn profiles_that_are_kept_are_found_by_id_and_by_labels() {
+    let script = r#"
+        let run = profiles(#{ run: 1 })[0];
+        println(profile(run.id()).allocations().len() == run.allocations().len());
+        println(profiles(#{ run: "2" }).len());
+        println(profiles().len());
+        println(profiles(#{ copies: 64 }).len());
+    "#;
+    let outcome = run_printing(script, &[], Printing::Kept);
+    assert_eq!(outcome.result, Ok(()));
+    let lines: Vec<_> = ["true", "0", "0", "64"].map(|line| OutputItem::Println(line.to_owned())).into();
+    assert_eq!(outcome.output, lines);
+
+    let check = |script: &str, expected: &str| {
+        let error = run_native(script, &[]).result.expect_err(script);
+        assert!(error.message.contains(expected), "{script}: {error}");
+    };
+    check("profile(\"x\");", "failed to open profile 'x': there is no such");
+    check(
+        "profiles(#{ run: [1] });",
+        "`profiles` expected the value of each label as a String or an Integer",
+    );
+    check(
+        "profiles(#{ copies: 65 });",
+        "65 profiles have these labels, and a script gets at most 64 at once",
+    );
 }
 
 #[test]

@@ -38,6 +38,7 @@ mod damage;
 mod database;
 mod durable;
 mod error;
+mod find;
 mod layout;
 mod lock;
 mod maintenance;

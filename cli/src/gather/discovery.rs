@@ -2,8 +2,8 @@
 
 use super::download::{Connection, Download, Milestone};
 use super::gates::{Gates, Pass};
-use super::interrupt;
 use super::report::Report;
+use crate::interrupt;
 use anyhow::{Context, Result};
 use bytehound_format::DataId;
 use bytehound_format::protocol::{BROADCAST_PORT, BroadcastHeader, PROTOCOL_VERSION};

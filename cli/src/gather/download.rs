@@ -1,7 +1,8 @@
 //! One connection, from the program's greeting to its last byte.
 
+use super::file;
 use super::report::Report;
-use super::{file, interrupt};
+use crate::interrupt;
 use anyhow::{Context, Result, bail, ensure};
 use bytehound_format::DataId;
 use bytehound_format::protocol::{BroadcastHeader, PROTOCOL_VERSION, Request, Response};

@@ -1,7 +1,7 @@
 //! One initial download at a time from each machine: the program that came first has its history over the line
 //! before the next one begins.
 
-use super::interrupt;
+use crate::interrupt;
 use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};

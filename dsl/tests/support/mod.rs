@@ -7,10 +7,12 @@
     reason = "each test file uses a part, and tests may panic"
 )]
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use bytehound_dsl::{Environment, Limits, Outcome, OutputItem, ScriptError, run};
+use bytehound_dsl::{Environment, Limits, Outcome, OutputItem, ScriptError, Shelf, run};
 use bytehound_index::build::{Observer, Progress, ingest};
 use bytehound_index::{Cancel, Profile};
 use bytehound_store::{NewProfile, Store};
@@ -47,8 +49,27 @@ pub(crate) fn data(path: &str) -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "/../tests/data/", path].concat().into()
 }
 
+/// Runs `script` as the service does, which keeps no more than `profiles`.
 pub(crate) fn evaluate(script: &str, profiles: &[Arc<Profile>]) -> Outcome {
-    run(script, profiles, Environment::Virtual, &Limits::default(), &Cancel::default())
+    let environment = Environment::Virtual { shelf: Arc::new(These(profiles.to_vec())) };
+    // How fast the machine is that the tests run on must not matter.
+    let limits = Limits { deadline: Duration::from_secs(3600), niceness: 0, ..Limits::default() };
+    run(script, profiles, environment, &limits, &Cancel::default())
+}
+
+/// Profiles without labels.
+struct These(Vec<Arc<Profile>>);
+
+impl Shelf for These {
+    fn profile(&self, name: &str) -> Result<Arc<Profile>, String> {
+        let found = self.0.iter().find(|profile| profile.id().as_str() == name);
+        found.cloned().ok_or_else(|| "there is no such".to_owned())
+    }
+
+    fn labelled(&self, labels: &BTreeMap<String, String>) -> Result<Vec<String>, String> {
+        let found = self.0.iter().filter(|_| labels.is_empty());
+        Ok(found.map(|profile| profile.id().to_string()).collect())
+    }
 }
 
 /// What `script` printed; it must end well.

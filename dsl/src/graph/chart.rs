@@ -4,7 +4,7 @@ use plotters::coord::combinators::BindKeyPoints as _;
 use plotters::coord::ranged1d::{Ranged, ValueFormatter};
 use plotters::prelude::*;
 
-use crate::axis::{Axis, calendar};
+use super::axis::{Axis, calendar};
 use crate::failure::Failure;
 
 const WIDTH: u32 = 1024;
@@ -12,18 +12,27 @@ const HEIGHT: u32 = 768;
 /// Characters of a label in the legend.
 const LABEL_CHARACTERS: usize = 100;
 
+/// Of several stacks, each area is as opaque as this, so that one shows through the other.
+const BESIDE_OTHERS: f64 = 0.35;
+
 /// What to draw. Times are µs since the start of the profile.
 pub(crate) struct Chart {
     pub(crate) start: u64,
     pub(crate) end: u64,
-    /// When the profile started, in µs since 1970.
-    pub(crate) origin_us: u64,
+    /// When the profile started, in µs since 1970, if it is but one.
+    pub(crate) origin_us: Option<u64>,
     pub(crate) quantity: Quantity,
+    /// Each stands on the time axis by itself; the first is in front.
+    pub(crate) stacks: Vec<Stack>,
+    pub(crate) look: Look,
+}
+
+/// Areas on top of one another.
+pub(crate) struct Stack {
     /// Where the values of all areas stand.
     pub(crate) times: Vec<u64>,
-    /// From the bottom of the stack to its top.
+    /// From the bottom to the top.
     pub(crate) areas: Vec<Area>,
-    pub(crate) look: Look,
 }
 
 pub(crate) struct Area {
@@ -65,7 +74,7 @@ impl Chart {
     fn draw(&self, svg: &mut String) -> Result<(), String> {
         let root = SVGBackend::with_string(svg, (WIDTH, HEIGHT)).into_drawing_area();
         root.fill(&WHITE).map_err(text)?;
-        let bands = self.bands();
+        let bands: Vec<Band<'_>> = self.stacks.iter().flat_map(Stack::bands).collect();
         let max = bands.iter().flat_map(|band| &band.top).map(|point| point.1).max().unwrap_or(0);
         let end = self.end.max(self.start + 1);
         let time = Axis::time(self.start, end);
@@ -78,28 +87,16 @@ impl Chart {
         let x = (self.start..end).with_key_points(time.ticks.clone());
         let y = (0..max.saturating_add(1)).with_key_points(value.ticks.clone());
         let mut chart = builder.build_cartesian_2d(x, y).map_err(text)?;
+        let opacity = if self.stacks.len() > 1 { BESIDE_OTHERS } else { 1.0 };
         for band in bands.iter().rev() {
-            draw_band(&mut chart, band)?;
+            draw_band(&mut chart, band, opacity)?;
         }
         self.draw_mesh(&mut chart, &time, &value)?;
-        if self.look.legend && self.areas.iter().any(|area| area.label.is_some()) {
+        if self.look.legend && bands.iter().any(|band| band.area.label.is_some()) {
             draw_legend(&mut chart)?;
         }
         drop(chart);
         root.present().map_err(text)
-    }
-
-    fn bands(&self) -> Vec<Band<'_>> {
-        let mut floor = vec![0_u64; self.times.len()];
-        let mut bands = Vec::with_capacity(self.areas.len());
-        for area in &self.areas {
-            let bottom = outline(&self.times, &floor);
-            for (height, value) in floor.iter_mut().zip(&area.values) {
-                *height = height.saturating_add(*value);
-            }
-            bands.push(Band { area, bottom, top: outline(&self.times, &floor) });
-        }
-        bands
     }
 
     fn draw_mesh<'a, X, Y>(&self, chart: &mut Plot<'a, X, Y>, time: &Axis, value: &Axis) -> Result<(), String>
@@ -115,7 +112,9 @@ impl Chart {
             .x_label_formatter(&time_label)
             .y_label_formatter(&value_label);
         if self.look.axes {
-            mesh.x_desc(format!("Time since {} UTC", calendar(self.origin_us))).y_desc(self.quantity.name);
+            let origin = self.origin_us.map(|origin_us| format!("{} UTC", calendar(origin_us)));
+            let origin = origin.unwrap_or_else(|| "the start of each profile".to_owned());
+            mesh.x_desc(format!("Time since {origin}")).y_desc(self.quantity.name);
         } else {
             mesh.disable_axes();
         }
@@ -126,9 +125,24 @@ impl Chart {
     }
 }
 
+impl Stack {
+    fn bands(&self) -> Vec<Band<'_>> {
+        let mut floor = vec![0_u64; self.times.len()];
+        let mut bands = Vec::with_capacity(self.areas.len());
+        for area in &self.areas {
+            let bottom = outline(&self.times, &floor);
+            for (height, value) in floor.iter_mut().zip(&area.values) {
+                *height = height.saturating_add(*value);
+            }
+            bands.push(Band { area, bottom, top: outline(&self.times, &floor) });
+        }
+        bands
+    }
+}
+
 type Plot<'a, X, Y> = ChartContext<'a, SVGBackend<'a>, Cartesian2d<X, Y>>;
 
-fn draw_band<'a, X, Y>(chart: &mut Plot<'a, X, Y>, band: &Band<'_>) -> Result<(), String>
+fn draw_band<'a, X, Y>(chart: &mut Plot<'a, X, Y>, band: &Band<'_>, opacity: f64) -> Result<(), String>
 where
     X: Ranged<ValueType = u64>,
     Y: Ranged<ValueType = u64>,
@@ -137,7 +151,7 @@ where
     let visible = band.top != band.bottom;
     let polygon = visible.then(|| {
         let around = band.top.iter().chain(band.bottom.iter().rev()).copied().collect::<Vec<_>>();
-        Polygon::new(around, colour.filled())
+        Polygon::new(around, colour.mix(opacity).filled())
     });
     let series = chart.draw_series(polygon).map_err(text)?;
     if let Some(label) = &band.area.label {
@@ -205,10 +219,12 @@ mod tests {
         Chart {
             start: 0,
             end: 10_000_000,
-            origin_us: 0,
+            origin_us: Some(0),
             quantity: Quantity { name: "Memory usage", is_bytes: true },
-            times: vec![0, 5_000_000, 10_000_000],
-            areas: vec![area("<b>&\u{1}", vec![0, 100_000, 100_000]), area("second", vec![50_000, 0, 0])],
+            stacks: vec![Stack {
+                times: vec![0, 5_000_000, 10_000_000],
+                areas: vec![area("<b>&\u{1}", vec![0, 100_000, 100_000]), area("second", vec![50_000, 0, 0])],
+            }],
             look: Look { axes: true, grid: true, legend: true },
         }
     }
@@ -234,7 +250,7 @@ mod tests {
 
     #[test]
     fn an_empty_moment_can_be_drawn() {
-        let moment = Chart { start: 7, end: 7, times: vec![7], areas: Vec::new(), ..chart() };
+        let moment = Chart { start: 7, end: 7, stacks: Vec::new(), ..chart() };
         assert!(moment.render().unwrap().contains("</svg>"));
     }
 

@@ -1,4 +1,4 @@
-//! Ctrl-C: what has arrived is kept, and said to be.
+//! Ctrl-C: the first asks for an end, so that what there is can be kept.
 #![expect(unsafe_code, reason = "signal handlers have no safe wrapper in std")]
 
 use std::mem::MaybeUninit;
@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 static STOPPED: AtomicBool = AtomicBool::new(false);
 
-/// From now on the first SIGINT or SIGTERM asks for an end; the next one ends at once.
-pub(super) fn watch() {
+/// From now on the next SIGINT or SIGTERM asks for an end, and the one after it ends at once.
+pub(crate) fn watch() {
     extern "C" fn stop(_: libc::c_int) {
         STOPPED.store(true, Ordering::Relaxed);
     }
+    STOPPED.store(false, Ordering::Relaxed);
     let handler: extern "C" fn(libc::c_int) = stop;
     // SAFETY: all zeroes is a valid `sigaction`: no flags, and an empty mask.
     let mut action: libc::sigaction = unsafe { MaybeUninit::zeroed().assume_init() };
@@ -23,6 +24,6 @@ pub(super) fn watch() {
 }
 
 /// Whether an end was asked for.
-pub(super) fn is_stopped() -> bool {
+pub(crate) fn is_stopped() -> bool {
     STOPPED.load(Ordering::Relaxed)
 }
