@@ -1,5 +1,6 @@
 // A server of the test's own, on a port of the system's choice, with a data directory that goes when it goes.
 
+import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -25,16 +26,25 @@ export function captureSimulation(folder, name, seconds, ...extra) {
   return { capture, said: stdout };
 }
 
-/** A browser without a window. */
-export function launchBrowser() {
-  return chromium.launch({
+/** A server, and a page of a browser without a window, in which nothing is thrown. `close()` ends both. */
+export async function openPage(...serverArguments) {
+  const server = await startServer(...serverArguments);
+  const browser = await chromium.launch({
     executablePath: "/usr/bin/chromium",
     args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"],
   });
+  const page = await browser.newPage();
+  page.on("pageerror", (error) => assert.fail(`the page threw ${error}`));
+  const byTestId = (id) => page.locator(`[data-testid="${id}"]`);
+  const close = async () => {
+    await browser.close();
+    await server.stop();
+  };
+  return { server, page, byTestId, close };
 }
 
 /** Starts a server with these arguments; `token(scopes)` makes a token that it takes, `stop()` ends it. */
-export async function startServer(...extra) {
+async function startServer(...extra) {
   const folder = mkdtempSync(join(tmpdir(), "bytehound-browser-"));
   const data = ["--data-dir", join(folder, "data")];
   const child = spawn(join(release, "bytehound"), ["server", "--port", "0", ...data, ...extra], {

@@ -3,23 +3,15 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { golden, launchBrowser, startServer } from "./service.mjs";
+import { golden, openPage } from "./service.mjs";
 
-let server, browser, page;
+let server, page, byTestId, close;
 
 before(async () => {
-  server = await startServer("--require-token");
-  browser = await launchBrowser();
-  page = await browser.newPage();
-  page.on("pageerror", (error) => assert.fail(`the page threw ${error}`));
+  ({ server, page, byTestId, close } = await openPage("--require-token"));
 });
 
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
-
-const byTestId = (id) => page.locator(`[data-testid="${id}"]`);
+after(() => close?.());
 
 async function enter(token) {
   await byTestId("token-prompt").getByLabel("Token").fill(token);

@@ -4,25 +4,17 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { captureSimulation, launchBrowser, scripts, startServer } from "./service.mjs";
+import { captureSimulation, openPage, scripts } from "./service.mjs";
 
-let server, browser, page, base, leaky;
+let server, page, byTestId, close, base, leaky;
 
 before(async () => {
-  server = await startServer();
+  ({ server, page, byTestId, close } = await openPage());
   base = captureSimulation(server.folder, "base", 1);
   leaky = captureSimulation(server.folder, "leaky", 1, "--extra-leak");
-  browser = await launchBrowser();
-  page = await browser.newPage();
-  page.on("pageerror", (error) => assert.fail(`the page threw ${error}`));
 });
 
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
-
-const byTestId = (id) => page.locator(`[data-testid="${id}"]`);
+after(() => close?.());
 
 async function upload(path, profilesThen) {
   await page.goto(server.url);
