@@ -107,7 +107,7 @@ fn kill_one(
         starting.kill()?;
         starting.wait()?;
     }
-    let referenced: &[PathBuf] = if round.is_multiple_of(3) { &[captures.referenced.clone()] } else { &[] };
+    let referenced = if round.is_multiple_of(3) { std::slice::from_ref(&captures.referenced) } else { &[] };
     let server = Server::start(dir, referenced)?;
     let unfinished = check(&server, acknowledged, expected)?;
     let uploaders: Vec<_> = (0..UPLOADERS)
