@@ -26,7 +26,7 @@ fn killed_at_any_moment_no_upload_is_lost_or_half_visible_and_all_become_what_th
     let kills = if std::env::var_os("BYTEHOUND_TEST_LONG").is_some() { 2000 } else { 50 };
     let captures = Captures::mixed()?;
     let peace = tempdir()?;
-    let server = Server::start(peace.path(), &[captures.referenced.clone()])?;
+    let server = Server::start(peace.path(), std::slice::from_ref(&captures.referenced))?;
     for bytes in &captures.uploaded {
         server.post("/v1/profiles", bytes)?;
     }
