@@ -17,12 +17,14 @@ pub struct ProfileStatus {
     pub manifest: Option<Arc<Manifest>>,
     /// How far its ingest has come; while there is one.
     pub progress: Option<Progress>,
+    /// The upload that it shows as far as that has come; while there is one.
+    pub live: Option<String>,
 }
 
 impl ProfileStatus {
     /// The status of a record, with the progress of its ingest if there is one.
     pub(crate) fn new(record: ProfileRecord, progress: Option<Progress>) -> Self {
-        Self { manifest: manifest(&record).map(Arc::new), record, progress }
+        Self { manifest: manifest(&record).map(Arc::new), record, progress, live: None }
     }
 }
 
@@ -81,6 +83,26 @@ impl Board {
     /// The flag that ends the ingest of a profile when it is set.
     pub(crate) fn cancel_flag(&self, id: &ProfileId) -> Arc<AtomicBool> {
         self.entries.get(id).map(|entry| Arc::clone(&entry.cancelled)).unwrap_or_default()
+    }
+
+    /// Ends the ingest of a profile.
+    pub(crate) fn cancel(&self, id: &ProfileId) {
+        // Relaxed: the flag orders nothing, it is looked at again and again.
+        self.cancel_flag(id).store(true, Ordering::Relaxed);
+    }
+
+    /// Whether somebody wanted the ingest of a profile to end.
+    pub(crate) fn is_cancelled(&self, id: &ProfileId) -> bool {
+        self.cancel_flag(id).load(Ordering::Relaxed)
+    }
+
+    /// What was ended before may begin anew.
+    pub(crate) fn renew(&self, id: &ProfileId) {
+        if let Some(mut entry) = self.entries.get_mut(id)
+            && entry.cancelled.load(Ordering::Relaxed)
+        {
+            entry.cancelled = Arc::default();
+        }
     }
 
     /// Ends whatever goes on with a profile, and forgets it.

@@ -11,6 +11,26 @@ pub enum ServiceError {
     /// There is no such profile.
     #[error("there is no profile `{0}`; `GET /v1/profiles` lists those there are")]
     NotFound(String),
+    /// There is no such upload.
+    #[error("there is no upload `{0}`: it was given up, or the service was started anew; begin another")]
+    UploadNotFound(String),
+    /// An upload goes on elsewhere than where it stopped.
+    #[error("the upload has {expected} bytes; go on from there, not from {given}")]
+    WrongOffset {
+        /// Where it was to go on.
+        given: u64,
+        /// Where it stopped.
+        expected: u64,
+    },
+    /// There is no such job.
+    #[error("there is no job `{0}`; `GET /v1/jobs` lists those that go on")]
+    JobNotFound(String),
+    /// What comes would not leave enough room.
+    #[error("only {free} bytes are free; delete profiles, or free space, and send it again")]
+    NoRoom {
+        /// What there is.
+        free: u64,
+    },
     /// The profile is still being taken in.
     #[error("profile `{0}` is not ready yet; follow `/v1/profiles/{0}/events` and ask again")]
     NotReady(String),

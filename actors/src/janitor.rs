@@ -8,6 +8,7 @@ use crate::error::ServiceError;
 use crate::loader::{Ingest, Loader};
 use crate::observe::Observe;
 use crate::open_profiles::OpenProfiles;
+use crate::service::Sessions;
 use crate::stage::{Failure, Stage};
 use actix::prelude::*;
 use bytehound_store::{BuildKey, Lease, ProfileId, ProfileState, Store, StoreError};
@@ -34,6 +35,7 @@ pub(crate) struct Janitor {
     stage: Stage,
     rounds: Arc<Rounds>,
     loader: Addr<Loader>,
+    sessions: Arc<Sessions>,
 }
 
 /// What the janitor knows, on its rounds through the data directory.
@@ -61,9 +63,10 @@ impl Janitor {
         profiles: Arc<OpenProfiles>,
         loader: Addr<Loader>,
         max_bytes: Option<u64>,
+        sessions: Arc<Sessions>,
     ) -> Self {
         let rounds = Rounds { store, board, profiles, max_bytes, memory: Mutex::default() };
-        Self { stage: Stage::new(PERMITS), rounds: Arc::new(rounds), loader }
+        Self { stage: Stage::new(PERMITS), rounds: Arc::new(rounds), loader, sessions }
     }
 
     fn delete(&self, id: ProfileId) -> impl Future<Output = Result<(), ServiceError>> + use<> {
@@ -89,6 +92,7 @@ impl Actor for Janitor {
         ctx.notify(Tidy);
         ctx.run_interval(INTERVAL, |this, ctx| {
             this.rounds.board.sweep();
+            this.sessions.sweep();
             let rounds = Arc::clone(&this.rounds);
             drop(tokio::task::spawn_blocking(move || rounds.drop_superseded()));
             ctx.notify(Tidy);

@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 
 /// How often a job that panicked is begun again.
 const RETRIES_MAX: u32 = 1;
+/// Why a profile has no index that nobody waited for.
+pub(crate) const CANCELLED: &str = "its ingest was cancelled; upload the capture again to have it indexed";
 
 /// For how long a job is a worker's that shows no progress; then it is taken for dead.
 pub(crate) const LEASE: Duration = Duration::from_secs(300);
@@ -55,6 +57,10 @@ impl Job {
     /// Ends the job without an index: once more after a panic, else failed, with the reason in the catalogue.
     pub(crate) fn end(&self, failure: Failure<IndexError>) {
         let error = match failure {
+            Failure::Error(IndexError::Cancelled) if self.board.is_cancelled(self.id()) => {
+                self.note_cancelled();
+                IndexError::Cancelled
+            }
             Failure::Error(IndexError::Cancelled) => {
                 tracing::info!(profile = %self.id(), "ingest cancelled");
                 self.give_back();
@@ -84,6 +90,14 @@ impl Job {
             Ok(Some(record)) => self.board.publish(ProfileStatus::new(record, None)),
             Ok(None) => self.board.forget(self.id()),
             Err(error) => tracing::error!(profile = %self.id(), %error, "cannot read the catalogue"),
+        }
+    }
+
+    /// Somebody wanted it to end.
+    fn note_cancelled(&self) {
+        tracing::info!(profile = %self.id(), "ingest cancelled");
+        if let Err(error) = self.store.catalog().fail(&self.key, CANCELLED) {
+            tracing::error!(profile = %self.id(), %error, "cannot note that it was cancelled");
         }
     }
 

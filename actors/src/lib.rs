@@ -8,6 +8,9 @@
 //! question ─► Query ─► index, dsl
 //! ```
 //!
+//! An upload may come in parts (`service/sessions`), and be shown while it grows (`service/live`). What goes on is listed, and
+//! can be ended (`service/jobs`).
+//!
 //! The queue of an ingest is the catalogue: whoever begins a job has it for the time of a lease, and what nobody has is
 //! taken up again. Captures share cores and memory in two lanes, so that a huge one does not hold up small ones; every
 //! stage admits as many jobs as it has permits and makes the one before it wait: what is in flight is bounded, what waits
@@ -33,5 +36,5 @@ mod upload;
 pub use board::ProfileStatus;
 pub use error::ServiceError;
 pub use observe::{Counts, Observations, StageCounters, Stored};
-pub use service::{Options, Service};
+pub use service::{Appending, JobKind, JobState, JobStatus, Options, Service, Session};
 pub use upload::Upload;

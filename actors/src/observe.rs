@@ -3,11 +3,12 @@
 use crate::error::ServiceError;
 use bytehound_index::Hits;
 use bytehound_store::{ProfileState, Store, Usage};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Counters of one actor.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct StageCounters {
     /// Jobs that wait to be let in.
     pub waiting: u64,
@@ -24,7 +25,7 @@ pub struct StageCounters {
 }
 
 /// Counters of every actor.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "each field is the actor of that name")]
 pub struct Observations {
     pub receiver: StageCounters,

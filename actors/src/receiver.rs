@@ -8,7 +8,7 @@ use crate::error::ServiceError;
 use crate::observe::{Counters, Ending};
 use actix::prelude::*;
 use bytehound_format::{OpenError, Reader};
-use bytehound_store::{IncomingCapture, NewProfile, Received, Store, StoreError};
+use bytehound_store::{CapturePrefix, IncomingCapture, NewProfile, Received, Store, StoreError};
 use bytes::Bytes;
 use std::io::Write;
 use std::sync::Arc;
@@ -22,6 +22,16 @@ const SNIFF_BYTES: u64 = 64 * 1024;
 #[derive(Message)]
 #[rtype(result = "Result<(), ServiceError>")]
 pub(crate) struct Chunk(pub(crate) Bytes);
+
+/// Asks for what has come so far; nothing, as long as that shows nothing.
+#[derive(Message)]
+#[rtype(result = "Option<CapturePrefix>")]
+pub(crate) struct Prefix;
+
+/// Asks how many bytes have come; nothing, if they were refused.
+#[derive(Message)]
+#[rtype(result = "Option<u64>")]
+pub(crate) struct Length;
 
 /// The upload is complete.
 #[derive(Message)]
@@ -88,6 +98,25 @@ impl Handler<Chunk> for Receiver {
 
     fn handle(&mut self, Chunk(bytes): Chunk, _: &mut Self::Context) -> Self::Result {
         self.write(&bytes).inspect_err(|_| drop(self.incoming.take()))
+    }
+}
+
+impl Handler<Prefix> for Receiver {
+    type Result = MessageResult<Prefix>;
+
+    fn handle(&mut self, _: Prefix, _: &mut Self::Context) -> Self::Result {
+        let is_begun =
+            |incoming: &&IncomingCapture| self.sniffed || Reader::new(incoming.first_bytes()).is_ok();
+        let begun = self.incoming.as_ref().filter(is_begun);
+        MessageResult(begun.map(IncomingCapture::prefix))
+    }
+}
+
+impl Handler<Length> for Receiver {
+    type Result = Option<u64>;
+
+    fn handle(&mut self, _: Length, _: &mut Self::Context) -> Self::Result {
+        self.incoming.as_ref().map(IncomingCapture::len)
     }
 }
 

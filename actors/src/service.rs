@@ -1,5 +1,13 @@
 //! The service as the API sees it: the actors behind one handle.
 
+mod jobs;
+mod live;
+mod sessions;
+
+pub use jobs::{JobKind, JobState, JobStatus};
+pub(crate) use sessions::Sessions;
+pub use sessions::{Appending, Session};
+
 use crate::board::{Board, ProfileStatus};
 use crate::budget::Budget;
 use crate::error::ServiceError;
@@ -18,13 +26,14 @@ use bytehound_index::{Cancel, IndexError, Profile};
 use bytehound_store::{
     Freed, NewProfile, ProfileId, ProfileRecord, ProfileState, Received, Stat, Store, Tokens, Verified,
 };
+use jobs::Questions;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-use tokio::sync::{TryAcquireError, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, TryAcquireError, oneshot, watch};
 use tokio::time::{sleep, timeout};
 
 /// How much goes on at a time.
@@ -46,6 +55,8 @@ pub struct Options {
     pub max_bytes: Option<u64>,
     /// How long one question may take.
     pub deadline: Duration,
+    /// Bytes that stay free where the data lies: with less than that, nothing more is taken in.
+    pub free_bytes_min: u64,
 }
 
 impl Default for Options {
@@ -60,6 +71,7 @@ impl Default for Options {
             intake_threads: 2,
             max_bytes: None,
             deadline: Duration::from_secs(30),
+            free_bytes_min: 256 << 20,
         }
     }
 }
@@ -89,6 +101,8 @@ struct Inner {
     next_intake: AtomicUsize,
     room: Room,
     received: Arc<Counters>,
+    sessions: Arc<Sessions>,
+    questions: Questions,
     /// The FILE given last: what `last` names.
     last: std::sync::Mutex<Option<ProfileId>>,
 }
@@ -100,6 +114,7 @@ impl Service {
         let profiles = Arc::new(OpenProfiles::new(store.clone()));
         let budget = Budget::new(options.loads, options.ingest_bytes);
         let jobs = budget.jobs_max();
+        let sessions = Arc::<Sessions>::default();
         let ingest = Arbiter::new().handle();
         let indexer = Supervisor::start_in_arbiter(&ingest, move |_| Indexer::new(jobs));
         let symbolizer = Supervisor::start_in_arbiter(&ingest, {
@@ -116,8 +131,9 @@ impl Service {
         });
         let janitor = Supervisor::start_in_arbiter(&ingest, {
             let (store, board, loader) = (store.clone(), Arc::clone(&board), loader.clone());
-            let (profiles, max_bytes) = (Arc::clone(&profiles), options.max_bytes);
-            move |_| Janitor::new(store, board, profiles, loader, max_bytes)
+            let (profiles, max_bytes, sessions) =
+                (Arc::clone(&profiles), options.max_bytes, Arc::clone(&sessions));
+            move |_| Janitor::new(store, board, profiles, loader, max_bytes, sessions)
         });
         let intake = (0..options.intake_threads.max(1)).map(|_| Arbiter::new().handle()).collect();
         let room = Room::new(options.uploads, options.intake_bytes);
@@ -135,23 +151,44 @@ impl Service {
             next_intake: AtomicUsize::new(0),
             room,
             received: Arc::default(),
+            sessions,
+            questions: Questions::default(),
             last: std::sync::Mutex::default(),
         }))
     }
 
     /// Begins an upload.
     pub async fn upload(&self) -> Result<Upload, ServiceError> {
-        let inner = &self.0;
-        let slot = inner.room.slot().map_err(|error| {
-            inner.received.refuse();
+        let slot = self.upload_slot()?;
+        self.refuse_beyond_limit().await?;
+        self.begin_upload(Some(slot)).await
+    }
+
+    /// Refuses what would leave too little room: `len` bytes that are announced.
+    pub async fn check_room(&self, len: u64) -> Result<(), ServiceError> {
+        let store = self.0.store.clone();
+        let free = blocking(move || Ok(store.free_bytes()?)).await?;
+        match free < len.saturating_add(self.0.options.free_bytes_min) {
+            true => Err(ServiceError::NoRoom { free }),
+            false => Ok(()),
+        }
+    }
+
+    /// The right to send something.
+    fn upload_slot(&self) -> Result<OwnedSemaphorePermit, ServiceError> {
+        self.0.room.slot().map_err(|error| {
+            self.0.received.refuse();
             match error {
                 TryAcquireError::NoPermits => {
                     ServiceError::Overloaded { retry_after: Duration::from_secs(5) }
                 }
                 TryAcquireError::Closed => ServiceError::Stopped,
             }
-        })?;
-        self.refuse_beyond_limit().await?;
+        })
+    }
+
+    async fn begin_upload(&self, slot: Option<OwnedSemaphorePermit>) -> Result<Upload, ServiceError> {
+        let inner = &self.0;
         let (store, counters) = (inner.store.clone(), Arc::clone(&inner.received));
         let receiver = blocking(move || Receiver::new(&store, counters)).await?;
         // Relaxed: any fair spread over the threads will do.
@@ -182,8 +219,12 @@ impl Service {
         record.map(|record| self.status(record)).ok_or_else(|| ServiceError::NotFound(id.to_string()))
     }
 
-    /// The profile that a text means: its id, the data id of its capture (the newest ready one has it), or `last`.
+    /// The profile that a text means: its id, the name of the upload that it comes by, the data id of its capture (the
+    /// newest ready one has it), or `last`.
     pub fn resolve(&self, text: &str) -> Result<ProfileId, ServiceError> {
+        if let Some(id) = self.0.sessions.profile(text) {
+            return Ok(id);
+        }
         if text == "last"
             && let Some(last) = self.0.last.lock().ok().and_then(|last| last.clone())
         {
@@ -215,13 +256,15 @@ impl Service {
     ) -> Result<T, ServiceError> {
         let limit = self.0.options.deadline;
         let cancel = Cancel::new().with_deadline(Instant::now() + limit);
-        let _cancelled_when_dropped = CancelWhenDropped(cancel.clone());
+        let asked = self.0.questions.begin(&profiles, &cancel);
+        let begun = asked.begun();
         let (answer, answered) = oneshot::channel();
         // What is logged on the way to the answer belongs to the request.
         let span = tracing::Span::current();
         let janitor = self.0.janitor.clone();
         let work = move |open: &OpenProfiles| {
             let _entered = span.entered();
+            begun.note();
             let put = || -> Result<T, ServiceError> {
                 let profiles = profiles.iter().map(|id| open.get(id)).collect::<Result<Vec<_>, _>>()?;
                 question(&profiles, &cancel)
@@ -394,20 +437,14 @@ impl Service {
             return Ok(());
         }
         self.0.board.publish(self.status(record.clone()));
+        self.0.board.renew(&record.id);
         Ok(self.0.loader.send(Ingest { id: record.id.clone(), attempt: 0 }).await?)
     }
 
     fn status(&self, record: ProfileRecord) -> ProfileStatus {
         let progress = self.0.board.current_progress(&record.id);
-        ProfileStatus::new(record, progress)
-    }
-}
-
-struct CancelWhenDropped(Cancel);
-
-impl Drop for CancelWhenDropped {
-    fn drop(&mut self) {
-        self.0.cancel();
+        let live = self.0.sessions.showing(&record.id);
+        ProfileStatus { live, ..ProfileStatus::new(record, progress) }
     }
 }
 

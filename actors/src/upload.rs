@@ -48,10 +48,10 @@ impl Room {
 /// An upload on its way in. Dropped before it is committed, it leaves nothing behind.
 pub struct Upload {
     service: Service,
-    receiver: Addr<Receiver>,
+    pub(crate) receiver: Addr<Receiver>,
     room: Room,
     #[expect(dead_code, reason = "held while the upload goes on")]
-    slot: OwnedSemaphorePermit,
+    slot: Option<OwnedSemaphorePermit>,
 }
 
 impl Upload {
@@ -59,7 +59,7 @@ impl Upload {
         service: Service,
         receiver: Addr<Receiver>,
         room: Room,
-        slot: OwnedSemaphorePermit,
+        slot: Option<OwnedSemaphorePermit>,
     ) -> Self {
         Self { service, receiver, room, slot }
     }

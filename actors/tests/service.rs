@@ -1,6 +1,6 @@
 //! The actors from outside: captures in, answers out, through crashes and bad input.
 
-use bytehound_actors::{Options, Service, ServiceError};
+use bytehound_actors::{JobKind, JobState, Options, Service, ServiceError};
 use bytehound_index::{Cancel, IndexError, Manifest, Profile, Selection, build};
 use bytehound_store::{BuildKey, NewProfile, ProfileId, ProfileState, Received, Store};
 use bytes::Bytes;
@@ -284,4 +284,50 @@ async fn eight_uploads_at_once_share_what_there_is_and_the_slow_one_holds_up_nob
     assert!(count(&service, &ids[0]).await.is_ok(), "questions are answered while it is taken in");
     assert!(matches!(wait(&service, &slow).await, ProfileState::Ready { .. }));
     assert_eq!(service.profiles().unwrap().len(), 8);
+}
+
+#[actix_rt::test]
+async fn an_ingest_can_be_ended() {
+    let store = Store::temporary().unwrap();
+    let service = Service::start(store, Options { loads: 1, ..Options::default() });
+    upload(&service, std::fs::read(golden("simulation.decoded.dat")).unwrap()).await.unwrap();
+    let second = upload(&service, std::fs::read(golden("threads.decoded.dat")).unwrap()).await.unwrap();
+    let id = second.record.id;
+    let job = id.as_str().replacen("p_", "j_", 1);
+    assert!(service.jobs().unwrap().iter().any(|listed| listed.id == job));
+    service.cancel(&job).unwrap();
+    assert!(
+        matches!(wait(&service, &id).await, ProfileState::Failed { reason } if reason.contains("cancelled"))
+    );
+    assert_eq!(service.job(&job).unwrap().state, JobState::Cancelled);
+    assert!(service.jobs().unwrap().iter().all(|listed| listed.id != job), "it is over");
+}
+
+#[actix_rt::test]
+async fn a_question_is_listed_while_it_goes_on_and_can_be_ended() {
+    let service = service();
+    let received = upload(&service, std::fs::read(golden("threads.decoded.dat")).unwrap()).await.unwrap();
+    let id = received.record.id;
+    wait(&service, &id).await;
+    let endless = service.ask(vec![id.clone()], |_, cancel| -> Result<(), ServiceError> {
+        loop {
+            cancel.check()?;
+        }
+    });
+    let ending = async {
+        loop {
+            let jobs = service.jobs().unwrap();
+            if let Some(job) =
+                jobs.iter().find(|job| job.state == JobState::Running && job.kind == JobKind::Question)
+            {
+                assert_eq!(job.profiles, std::slice::from_ref(&id));
+                return service.cancel(&job.id).unwrap();
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let (answer, ()) = tokio::join!(endless, ending);
+    assert!(matches!(answer, Err(ServiceError::Cancelled)), "{answer:?}");
+    assert!(service.jobs().unwrap().iter().all(|job| job.kind != JobKind::Question));
+    assert!(matches!(service.cancel("j_0"), Err(ServiceError::JobNotFound(_))));
 }

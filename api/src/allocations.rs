@@ -1,23 +1,29 @@
 //! `GET /v1/profiles/{id}/allocations`: allocations one by one.
 
-use crate::conditions::selection;
-use crate::data_json::{Source, data_json};
-use crate::page::{PAGE, Page};
+use crate::answer::{Answer, Source};
+use crate::conditions::{FILTER, selection};
+use crate::page::{CURSOR, LIMIT_OF_PAGE, ORDER, Page};
+use crate::parameter::{Parameter, words};
 use crate::parameters::Parameters;
 use crate::problem::Problem;
-use crate::state::Api;
-use actix_web::web::Payload;
-use actix_web::{HttpRequest, HttpResponse};
+use crate::question::Question;
 use bytehound_actors::ServiceError;
 use bytehound_index::{Cancel, Profile, Row, RowSet, Selection};
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Value, json};
 use std::cmp::Reverse;
 use std::sync::Arc;
-use std::time::Instant;
+
+/// A page of allocations, and how many there are.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct AllocationsJson {
+    allocations: Vec<AllocationJson>,
+    total: u64,
+    next: Option<String>,
+}
 
 /// One allocation. Times are µs after the start of the profile.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct AllocationJson {
     allocation_id: u32,
     address: u64,
@@ -34,7 +40,7 @@ struct AllocationJson {
 }
 
 /// Its place among the allocations that reallocs made of one block.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct ChainJson {
     position: u32,
     length: u32,
@@ -50,49 +56,50 @@ enum Sort {
     Lifetime,
 }
 
-struct Question {
+const SORTS: [(&str, Sort); 4] = [
+    ("allocated_us", Sort::Time),
+    ("size_bytes", Sort::Size),
+    ("address", Sort::Address),
+    ("lifetime_us", Sort::Lifetime),
+];
+
+/// The allocations that a filter leaves.
+pub(crate) struct Allocations {
     selection: Arc<Selection>,
     sort: Sort,
     page: Page,
 }
 
-/// The allocations that a filter leaves.
-pub(crate) async fn list(
-    api: Api,
-    request: HttpRequest,
-    mut payload: Payload,
-) -> Result<HttpResponse, Problem> {
-    let since = Instant::now();
-    let known = [&["filter", "sort"][..], &PAGE].concat();
-    let (id, parameters) = api.question(&request, &mut payload, &known).await?;
-    let question = Question::read(&parameters)?;
-    let answer = api.service.ask(vec![id], move |profiles, cancel| question.answer(&profiles[0], cancel));
-    Ok(data_json(answer.await?, Source::Allocations, since))
-}
+impl Question for Allocations {
+    const NAME: &'static str = "allocations";
+    const ABOUT: &'static str = "allocations one by one";
+    const PARAMETERS: &'static [Parameter] = &[
+        FILTER,
+        Parameter::word("sort", &words(&SORTS), "what to order by: `size_bytes` unless told otherwise"),
+        ORDER,
+        LIMIT_OF_PAGE,
+        CURSOR,
+    ];
+    type Data = AllocationsJson;
 
-impl Question {
     fn read(parameters: &Parameters) -> Result<Self, Problem> {
-        let sorts = [
-            ("allocated_us", Sort::Time),
-            ("size_bytes", Sort::Size),
-            ("address", Sort::Address),
-            ("lifetime_us", Sort::Lifetime),
-        ];
         Ok(Self {
             selection: selection(parameters)?,
-            sort: parameters.word("sort", &sorts)?.unwrap_or(Sort::Size),
+            sort: parameters.word("sort", &SORTS)?.unwrap_or(Sort::Size),
             page: Page::read(parameters)?,
         })
     }
 
-    fn answer(&self, profile: &Profile, cancel: &Cancel) -> Result<Value, ServiceError> {
+    fn answer(&self, profile: &Profile, cancel: &Cancel) -> Result<Answer, ServiceError> {
         let rows = profile.rows(&self.selection, cancel)?;
         let (part, next) = self.page.part(rows.len() as usize);
         let ordered = self.first(profile, &rows, part.end, cancel)?;
-        let shown: Vec<_> = ordered[part].iter().map(|row| AllocationJson::of(profile, *row)).collect();
-        Ok(json!({ "allocations": shown, "total": rows.len(), "next": next }))
+        let allocations = ordered[part].iter().map(|row| AllocationJson::of(profile, *row)).collect();
+        Ok(Answer::json(&AllocationsJson { allocations, total: rows.len(), next }, Source::Allocations))
     }
+}
 
+impl Allocations {
     /// The first `count` in order. Among equals, what was allocated earlier comes first.
     fn first(
         &self,

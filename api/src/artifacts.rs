@@ -1,6 +1,7 @@
 //! The pictures that scripts drew: kept for a while, in memory, by their checksum.
 
 use crate::errors::ARTIFACT_NOT_FOUND;
+use crate::parameters::Parameters;
 use crate::problem::Problem;
 use crate::state::Api;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY};
@@ -62,6 +63,7 @@ impl Kept {
 
 /// `GET /v1/artifacts/{checksum}/{name}`: the name only names what is downloaded.
 pub(crate) async fn show(api: Api, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    Parameters::only(&request, &[])?;
     picture(&api, &request).ok_or_else(|| {
         Problem::new(&ARTIFACT_NOT_FOUND, "it was drawn too long ago, or never; run the script again")
     })

@@ -1,21 +1,29 @@
 //! `GET /v1/profiles/{id}/backtraces` and `/backtraces/{backtrace_id}`
 
-use crate::conditions::conditions;
-use crate::data_json::{Source, data_json};
-use crate::errors::{BACKTRACE_NOT_FOUND, BAD_PARAMETER};
+use crate::answer::{Answer, Source};
+use crate::conditions::{FILTER, conditions};
+use crate::errors::BACKTRACE_NOT_FOUND;
 use crate::frame_json::StackJson;
-use crate::groups;
-use crate::page::Page;
-use crate::problem::Problem;
-use crate::state::Api;
-use actix_web::web::Payload;
-use actix_web::{HttpRequest, HttpResponse};
-use bytehound_index::{BacktraceId, Predicate};
+use crate::groups::{GroupJson, one};
+use crate::page::{CURSOR, LIMIT_OF_PAGE, Page};
+use crate::parameter::Parameter;
+use crate::parameters::Parameters;
+use crate::problem::{Kind, Problem};
+use crate::question::{Numbered, Question};
+use bytehound_actors::ServiceError;
+use bytehound_index::{BacktraceId, Cancel, Predicate, Profile};
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::json;
-use std::time::Instant;
 
-#[derive(Serialize)]
+/// A page of backtraces, and how many there are.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct BacktracesJson<'a> {
+    backtraces: Vec<BacktraceJson<'a>>,
+    total: usize,
+    next: Option<String>,
+}
+
+#[derive(Serialize, JsonSchema)]
 struct BacktraceJson<'a> {
     backtrace_id: u32,
     #[serde(flatten)]
@@ -23,36 +31,39 @@ struct BacktraceJson<'a> {
 }
 
 /// All backtraces that the conditions on backtraces leave, by their numbers; also those at which something was only freed.
-pub(crate) async fn list(
-    api: Api,
-    request: HttpRequest,
-    mut payload: Payload,
-) -> Result<HttpResponse, Problem> {
-    let since = Instant::now();
-    let (id, parameters) = api.question(&request, &mut payload, &["filter", "limit", "cursor"]).await?;
-    let conditions: Vec<Predicate> = conditions(&parameters)?;
-    let page = Page::read(&parameters)?;
-    let answer = api.service.ask(vec![id], move |profiles, cancel| {
-        let found = profiles[0].backtraces(&conditions, cancel)?;
-        let (part, next) = page.part(found.len());
-        let shown: Vec<_> = part.filter_map(|index| found.nth(index)).collect();
-        let shown = shown
-            .iter()
-            .map(|id| BacktraceJson { backtrace_id: id.0, stack: StackJson::of(profiles[0].backtrace(*id)) });
-        Ok(json!({ "backtraces": shown.collect::<Vec<_>>(), "total": found.len(), "next": next }))
-    });
-    Ok(data_json(answer.await?, Source::Tables, since))
+pub(crate) struct Backtraces {
+    conditions: Vec<Predicate>,
+    page: Page,
 }
 
-/// One backtrace, and the sums over what was allocated there.
-pub(crate) async fn show(api: Api, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let since = Instant::now();
-    let (id, _) = api.profile(&request, &[])?;
-    let wanted = request.match_info().query("backtrace_id").parse();
-    let wanted = BacktraceId(wanted.map_err(|error: std::num::ParseIntError| {
-        Problem::new(&BAD_PARAMETER, format!("the number of the backtrace: {error}"))
-    })?);
-    let answer = api.service.ask(vec![id], move |profiles, _| groups::one(&profiles[0], wanted));
-    let missing = || Problem::new(&BACKTRACE_NOT_FOUND, format!("the profile has no backtrace {}", wanted.0));
-    Ok(data_json(answer.await?.ok_or_else(missing)?, Source::Summaries, since))
+impl Question for Backtraces {
+    const NAME: &'static str = "backtraces";
+    const ABOUT: &'static str = "backtraces, by their numbers";
+    const PARAMETERS: &'static [Parameter] = &[FILTER, LIMIT_OF_PAGE, CURSOR];
+    type Data = BacktracesJson<'static>;
+
+    fn read(parameters: &Parameters) -> Result<Self, Problem> {
+        Ok(Self { conditions: conditions(parameters)?, page: Page::read(parameters)? })
+    }
+
+    fn answer(&self, profile: &Profile, cancel: &Cancel) -> Result<Answer, ServiceError> {
+        let found = profile.backtraces(&self.conditions, cancel)?;
+        let (part, next) = self.page.part(found.len());
+        let shown = part.filter_map(|index| found.nth(index));
+        let backtraces = shown
+            .map(|id| BacktraceJson { backtrace_id: id.0, stack: StackJson::of(profile.backtrace(id)) })
+            .collect();
+        Ok(Answer::json(&BacktracesJson { backtraces, total: found.len(), next }, Source::Tables))
+    }
+}
+
+impl Numbered for Backtraces {
+    const NAME: &'static str = "backtrace";
+    const ABOUT: &'static str = "one backtrace, with the sums over what was allocated there";
+    const MISSING: &'static Kind = &BACKTRACE_NOT_FOUND;
+    type Data = GroupJson<'static>;
+
+    fn find(profile: &Profile, number: u32) -> Result<Option<Answer>, ServiceError> {
+        Ok(one(profile, BacktraceId(number))?.map(|group| Answer::json(&group, Source::Summaries)))
+    }
 }

@@ -17,12 +17,15 @@ const DRAIN_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// Refuses a request that announces more than `bytes_max`.
 pub(crate) fn check_length(request: &HttpRequest, bytes_max: u64) -> Result<(), Problem> {
-    let announced =
-        request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    match announced {
+    match announced(request) {
         Some(length) if length > bytes_max => Err(too_large(bytes_max)),
         _ => Ok(()),
     }
+}
+
+/// How many bytes a request says that it has.
+pub(crate) fn announced(request: &HttpRequest) -> Option<u64> {
+    request.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// The next bytes of the body, unless nothing comes for as long as `idle`.

@@ -1,6 +1,7 @@
 //! `GET /v1/profiles/{id}/data`: the capture itself, whole or a part of it.
 
 use crate::errors::{BAD_RANGE, internal};
+use crate::parameter::Parameter;
 use crate::problem::Problem;
 use crate::state::Api;
 use actix_web::body::SizedStream;
@@ -18,6 +19,8 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
+
+pub(crate) const RANGE_HEADER: Parameter = Parameter::text("range", "a part of it");
 
 /// Bytes that are read at a time.
 const CHUNK_BYTES: u64 = 256 * 1024;

@@ -2,12 +2,13 @@
 
 use crate::frame_json::StackJson;
 use bytehound_index::{Comparison, ComparisonRow, Metrics, Profile, Side};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use std::sync::Arc;
 
-#[derive(Serialize)]
-struct ComparisonJson<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct ComparisonJson<'a> {
     base: SideJson,
     new: SideJson,
     delta: Metrics<i64>,
@@ -16,7 +17,7 @@ struct ComparisonJson<'a> {
     total: usize,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct SideJson {
     label: String,
     runs: Vec<String>,
@@ -24,13 +25,13 @@ struct SideJson {
 }
 
 /// What stacks that both sides have account for.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct MatchedJson {
     base: Metrics,
     new: Metrics,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct RowJson<'a> {
     status: &'static str,
     #[serde(flatten)]

@@ -1,5 +1,6 @@
 //! `POST /v1/comparisons`: what changed between two sides, each one or several runs.
 
+use crate::answer::{Answer, Source};
 use crate::body;
 use crate::comparison_json::comparison_json;
 use crate::errors::{BAD_BODY, PROFILE_NOT_FOUND};
@@ -11,17 +12,18 @@ use actix_web::{HttpRequest, HttpResponse};
 use bytehound_actors::ServiceError;
 use bytehound_index::{CompareOptions, Metric, Profile, Run, Selection, StackLevel, compare_selections};
 use bytehound_store::ProfileId;
+use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// Rows of one answer, unless told otherwise.
 const LIMIT: usize = 10_000;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct ComparisonRequest {
+pub(crate) struct ComparisonRequest {
     base: SideRequest,
     new: SideRequest,
     #[serde(default, rename = "match")]
@@ -32,7 +34,7 @@ struct ComparisonRequest {
 }
 
 /// The profiles of a side: named, or all that are ready and have these labels.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum SideRequest {
     Profiles(Vec<String>),
@@ -45,6 +47,7 @@ pub(crate) async fn compare(
     request: HttpRequest,
     mut payload: Payload,
 ) -> Result<HttpResponse, Problem> {
+    let since = Instant::now();
     Parameters::only(&request, &[])?;
     let text = body::text(&mut payload, api.options.max_json_bytes, api.options.upload_idle).await?;
     let asked: ComparisonRequest =
@@ -58,9 +61,10 @@ pub(crate) async fn compare(
         let (base, new) = profiles.split_at(base_len);
         let mut comparison = compare_selections(&whole(base), &whole(new), &options, cancel)?;
         comparison.sort_by(sort);
-        Ok::<_, ServiceError>(comparison_json(&comparison, base, new, Some(limit)))
+        let compared = comparison_json(&comparison, base, new, Some(limit));
+        Ok::<_, ServiceError>(Answer::json(&compared, Source::Summaries))
     });
-    Ok(HttpResponse::Ok().json(json!({ "data": answer.await? })))
+    Ok(answer.await?.respond(since))
 }
 
 fn whole(profiles: &[Arc<Profile>]) -> Vec<Run> {

@@ -1,5 +1,8 @@
 //! Undoing the content encoding of an upload, a bounded piece at a time: a few bytes can stand for gigabytes.
 
+use crate::errors::BAD_ENCODING;
+use crate::problem::Problem;
+use actix_web::HttpRequest;
 use actix_web::http::header::{CONTENT_ENCODING, HeaderMap};
 use flate2::write::MultiGzDecoder;
 use std::io::{self, Write};
@@ -27,7 +30,7 @@ pub(crate) struct Zstd {
 
 impl Decoder {
     /// The decoder for a request; its encoding, where there is none.
-    pub(crate) fn of(headers: &HeaderMap) -> Result<Self, String> {
+    fn of(headers: &HeaderMap) -> Result<Self, String> {
         let encoding = headers.get(CONTENT_ENCODING).map_or(Ok("identity"), |value| value.to_str());
         match encoding.unwrap_or("?").trim().to_ascii_lowercase().as_str() {
             "identity" | "" => Ok(Self::Identity),
@@ -35,6 +38,14 @@ impl Decoder {
             "zstd" => Zstd::new().map(|zstd| Self::Zstd(Box::new(zstd))).map_err(|error| error.to_string()),
             other => Err(other.to_owned()),
         }
+    }
+
+    /// The same, telling why there is none.
+    pub(crate) fn of_request(request: &HttpRequest) -> Result<Self, Problem> {
+        Self::of(request.headers()).map_err(|encoding| {
+            let detail = format!("`{encoding}`: send the capture as it is, or with `gzip` or `zstd`");
+            Problem::new(&BAD_ENCODING, detail)
+        })
     }
 
     /// Decodes some of `input`: gives how much of it is done, and what came of that.

@@ -11,8 +11,8 @@ macro_rules! table {
     ($($name:ident $status:literal $code:literal $title:literal)*) => {
         $(pub(crate) const $name: Kind = Kind { status: $status, code: $code, title: $title };)*
 
-        #[cfg(test)]
-        const ALL: &[&Kind] = &[$(&$name),*];
+        /// All of them.
+        pub(crate) const KINDS: &[&Kind] = &[$(&$name),*];
     };
 }
 
@@ -31,11 +31,15 @@ table! {
     PROFILE_NOT_FOUND  404 "profile_not_found"   "No such profile"
     BACKTRACE_NOT_FOUND 404 "backtrace_not_found" "No such backtrace"
     MAP_NOT_FOUND      404 "map_not_found"       "No such map"
+    UPLOAD_NOT_FOUND   404 "upload_not_found"    "No such upload"
+    JOB_NOT_FOUND      404 "job_not_found"       "No such job"
     ARTIFACT_NOT_FOUND 404 "artifact_not_found"  "No such picture"
     UNKNOWN_ROUTE      404 "unknown_route"       "No such route"
     UNKNOWN_METHOD     405 "method_not_allowed"  "Method not allowed"
     UPLOAD_IDLE        408 "upload_idle"         "The upload stopped"
     PROFILE_FAILED     409 "profile_failed"      "The profile could not be indexed"
+    WRONG_OFFSET       409 "wrong_offset"        "Not where the upload stopped"
+    UPLOAD_SUPERSEDED  409 "upload_superseded"   "The upload goes on elsewhere"
     CAPTURE_GONE       410 "capture_gone"        "The capture is not there any more"
     TOO_LARGE          413 "too_large"           "The body is too large"
     QUERY_TOO_LONG     414 "query_too_long"      "The query string is too long"
@@ -60,6 +64,10 @@ impl From<ServiceError> for Problem {
         let text = error.to_string();
         match error {
             ServiceError::NotFound(_) => Self::new(&PROFILE_NOT_FOUND, text),
+            ServiceError::UploadNotFound(_) => Self::new(&UPLOAD_NOT_FOUND, text),
+            ServiceError::WrongOffset { .. } => Self::new(&WRONG_OFFSET, text),
+            ServiceError::JobNotFound(_) => Self::new(&JOB_NOT_FOUND, text),
+            ServiceError::NoRoom { .. } => Self::new(&DISK_FULL, text),
             ServiceError::NotReady(_) => Self::new(&NOT_READY, text).retry_after(NOT_READY_WAIT),
             ServiceError::Damaged(_) => Self::new(&NOT_READY, text).retry_after(NOT_READY_WAIT),
             ServiceError::QuotaReached { .. } => Self::new(&DISK_FULL, text),
@@ -128,9 +136,9 @@ mod tests {
 
     #[test]
     fn every_code_is_there_once_and_its_status_is_an_error() {
-        let codes: HashSet<_> = ALL.iter().map(|kind| kind.code).collect();
-        assert_eq!(codes.len(), ALL.len());
-        assert!(ALL.iter().all(|kind| (400..600).contains(&kind.status)));
+        let codes: HashSet<_> = KINDS.iter().map(|kind| kind.code).collect();
+        assert_eq!(codes.len(), KINDS.len());
+        assert!(KINDS.iter().all(|kind| (400..600).contains(&kind.status)));
     }
 
     #[test]

@@ -90,7 +90,7 @@ mod tests {
             summary: None,
             damage: None,
         };
-        ProfileStatus { record, manifest: None, progress: None }
+        ProfileStatus { record, manifest: None, progress: None, live: None }
     }
 
     async fn next(events: &mut (impl Stream<Item = Result<Bytes, Infallible>> + Unpin)) -> Option<String> {

@@ -1,9 +1,10 @@
 //! Stacks as `/v1` shows them.
 
 use bytehound_index::{Backtrace, Frame};
+use schemars::JsonSchema;
 use serde::Serialize;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct FrameJson<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     library: Option<&'a str>,
@@ -22,7 +23,7 @@ pub(crate) struct FrameJson<'a> {
 }
 
 /// A stack: all of its frames, outermost first, and the indexes of those that say something about the program.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct StackJson<'a> {
     frames: Vec<FrameJson<'a>>,
     stripped: Vec<usize>,

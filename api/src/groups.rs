@@ -1,29 +1,35 @@
 //! `GET /v1/profiles/{id}/groups`: what was allocated, by backtrace.
 
-use crate::conditions::selection;
-use crate::data_json::{Source, data_json};
+use crate::answer::{Answer, Source};
+use crate::conditions::{FILTER, selection};
 use crate::errors::BAD_PARAMETER;
 use crate::frame_json::StackJson;
-use crate::page::{PAGE, Page};
+use crate::page::{CURSOR, LIMIT_OF_PAGE, ORDER, Page};
+use crate::parameter::Parameter;
 use crate::parameters::Parameters;
 use crate::problem::Problem;
-use crate::state::Api;
-use actix_web::web::Payload;
-use actix_web::{HttpRequest, HttpResponse};
+use crate::question::Question;
 use bytehound_actors::ServiceError;
 use bytehound_index::{
     BacktraceId, BacktraceSummary, Cancel, IndexError, Metric, Predicate, Profile, Selection,
 };
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Value, json};
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
+
+/// A page of groups, and how many there are.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct GroupsJson<'a> {
+    groups: Vec<GroupJson<'a>>,
+    total: usize,
+    next: Option<String>,
+}
 
 /// Sums over the allocations of one backtrace. Times are µs after the start of the profile.
-#[derive(Serialize)]
-struct GroupJson<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct GroupJson<'a> {
     backtrace_id: u32,
     allocated_count: u64,
     allocated_bytes: u64,
@@ -40,7 +46,7 @@ struct GroupJson<'a> {
 }
 
 /// What was alive of them at the moment that was asked for.
-#[derive(Clone, Copy, Serialize)]
+#[derive(Clone, Copy, Serialize, JsonSchema)]
 struct AliveJson {
     alive_count: u64,
     alive_bytes: u64,
@@ -68,7 +74,8 @@ enum Sort {
     AliveCount,
 }
 
-struct Question {
+/// Answers from the summaries; for a moment from the cells; with a filter from the allocations.
+pub(crate) struct Groups {
     /// The allocations that are meant.
     selection: Arc<Selection>,
     /// Only what was alive then, in µs after the start.
@@ -77,23 +84,23 @@ struct Question {
     page: Page,
 }
 
-/// Answers from the summaries; for a moment from the cells; with a filter from the allocations.
-pub(crate) async fn list(
-    api: Api,
-    request: HttpRequest,
-    mut payload: Payload,
-) -> Result<HttpResponse, Problem> {
-    let since = Instant::now();
-    let known = [&["filter", "at_us", "sort"][..], &PAGE].concat();
-    let (id, parameters) = api.question(&request, &mut payload, &known).await?;
-    let question = Question::read(&parameters)?;
-    let source = question.source();
-    let answer = api.service.ask(vec![id], move |profiles, cancel| question.answer(&profiles[0], cancel));
-    Ok(data_json(answer.await?, source, since))
-}
+/// What can be ordered by: the last two where a moment is asked for.
+const SORTS: [&str; 7] = [
+    "leaked_bytes",
+    "leaked_count",
+    "allocated_bytes",
+    "allocated_count",
+    "peak_bytes",
+    "alive_bytes",
+    "alive_count",
+];
 
 /// The groups that have most of something.
-pub(crate) fn largest(profile: &Profile, metric: Metric, limit: usize) -> Result<Value, ServiceError> {
+pub(crate) fn largest(
+    profile: &Profile,
+    metric: Metric,
+    limit: usize,
+) -> Result<Vec<GroupJson<'_>>, ServiceError> {
     let mut groups = of_summaries(profile)?;
     let sort = Sort::By(metric);
     groups.retain(|group| group.value(sort) > 0);
@@ -101,12 +108,28 @@ pub(crate) fn largest(profile: &Profile, metric: Metric, limit: usize) -> Result
 }
 
 /// One backtrace, with the sums over all of its allocations.
-pub(crate) fn one(profile: &Profile, id: BacktraceId) -> Result<Option<Value>, ServiceError> {
+pub(crate) fn one(profile: &Profile, id: BacktraceId) -> Result<Option<GroupJson<'_>>, ServiceError> {
     let summary = profile.summaries()?.get(id.0 as usize);
-    Ok(summary.map(|summary| json!(Sums::of_summary(id, summary).json(profile))))
+    Ok(summary.map(|summary| Sums::of_summary(id, summary).json(profile)))
 }
 
-impl Question {
+impl Question for Groups {
+    const NAME: &'static str = "groups";
+    const ABOUT: &'static str = "what was allocated, by backtrace";
+    const PARAMETERS: &'static [Parameter] = &[
+        FILTER,
+        Parameter::integer("at_us", "only what had something alive at that moment, in µs after the start"),
+        Parameter::word(
+            "sort",
+            &SORTS,
+            "what to order by: `leaked_bytes` unless told otherwise; with `at_us`, `alive_bytes`",
+        ),
+        ORDER,
+        LIMIT_OF_PAGE,
+        CURSOR,
+    ];
+    type Data = GroupsJson<'static>;
+
     fn read(parameters: &Parameters) -> Result<Self, Problem> {
         let at_us = parameters.read_named("at_us")?;
         let selection = selection(parameters)?;
@@ -120,15 +143,7 @@ impl Question {
         Ok(Self { selection, at_us, sort, page: Page::read(parameters)? })
     }
 
-    fn source(&self) -> Source {
-        match (&*self.selection, self.at_us) {
-            (Selection::All, None) => Source::Summaries,
-            (Selection::All, Some(_)) => Source::Cells,
-            _ => Source::Allocations,
-        }
-    }
-
-    fn answer(&self, profile: &Profile, cancel: &Cancel) -> Result<Value, ServiceError> {
+    fn answer(&self, profile: &Profile, cancel: &Cancel) -> Result<Answer, ServiceError> {
         let mut groups = match (&*self.selection, self.at_us) {
             (Selection::All, None) => of_summaries(profile)?,
             (Selection::All, Some(at_us)) => alive_at(profile, at_us, cancel)?,
@@ -136,8 +151,18 @@ impl Question {
         };
         cancel.check()?;
         let total = groups.len();
-        let (shown, next) = shown(profile, &mut groups, self.sort, &self.page);
-        Ok(json!({ "groups": shown, "total": total, "next": next }))
+        let (groups, next) = shown(profile, &mut groups, self.sort, &self.page);
+        Ok(Answer::json(&GroupsJson { groups, total, next }, self.source()))
+    }
+}
+
+impl Groups {
+    fn source(&self) -> Source {
+        match (&*self.selection, self.at_us) {
+            (Selection::All, None) => Source::Summaries,
+            (Selection::All, Some(_)) => Source::Cells,
+            _ => Source::Allocations,
+        }
     }
 
     fn filtered(&self, profile: &Profile, cancel: &Cancel) -> Result<Vec<Sums>, IndexError> {
@@ -186,14 +211,18 @@ fn alive_at(profile: &Profile, at_us: u64, cancel: &Cancel) -> Result<Vec<Sums>,
 }
 
 /// A page of groups in order, and the cursor of the next.
-fn shown(profile: &Profile, groups: &mut [Sums], sort: Sort, page: &Page) -> (Value, Option<String>) {
+fn shown<'a>(
+    profile: &'a Profile,
+    groups: &mut [Sums],
+    sort: Sort,
+    page: &Page,
+) -> (Vec<GroupJson<'a>>, Option<String>) {
     match page.is_ascending {
         true => groups.sort_by_key(|group| group.value(sort)),
         false => groups.sort_by_key(|group| Reverse(group.value(sort))),
     }
     let (part, next) = page.part(groups.len());
-    let shown: Vec<_> = groups[part].iter().map(|group| group.json(profile)).collect();
-    (json!(shown), next)
+    (groups[part].iter().map(|group| group.json(profile)).collect(), next)
 }
 
 impl Sort {

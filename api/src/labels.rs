@@ -1,6 +1,7 @@
 //! The name and the labels that come with an upload.
 
 use crate::errors::BAD_PARAMETER;
+use crate::parameter::Parameter;
 use crate::parameters::Parameters;
 use crate::problem::Problem;
 use actix_web::HttpRequest;
@@ -12,6 +13,11 @@ const LABELS_MAX: usize = 64;
 const NAME_BYTES_MAX: usize = 256;
 const KEY_BYTES_MAX: usize = 128;
 const VALUE_BYTES_MAX: usize = 1024;
+
+pub(crate) const NAME: Parameter = Parameter::text("name", "a name for people");
+pub(crate) const LABEL: Parameter = Parameter::texts("label", "`key=value`");
+
+pub(crate) const LABELS: Parameter = Parameter::text("labels", "`key=value,key=value`");
 
 /// `?name=`, the header `Labels: a=b,c=d`, and repeatable `?label=k=v`, which win over the header's.
 pub(crate) fn new_profile(request: &HttpRequest, parameters: &Parameters) -> Result<NewProfile, Problem> {

@@ -6,8 +6,10 @@
 //! | file | what it answers |
 //! |---|---|
 //! | `routes` | which path goes where: the whole table |
-//! | `profiles`, `upload`, `events`, `capture` | `/v1/profiles`, and how captures come in and out |
-//! | `summary`, `timeline`, `groups`, `paths`, `allocations`, `maps`, `backtraces` | questions to a profile; `conditions` reads their filters, `page` and `data_json` have what they share |
+//! | `resource`, `operation`, `parameter`, `document` | a path and what its methods do, told to actix and to the OpenAPI document at once |
+//! | `profiles`, `upload`, `uploads`, `admission`, `events`, `capture` | `/v1/profiles` and `/v1/uploads`: how captures come in, whole or in parts, and out |
+//! | `jobs` | `/v1/jobs`: what goes on |
+//! | `question` | questions to a profile, from the request to the `answer`: `summary`, `timeline`, `groups`, `paths`, `histograms`, `allocations`, `maps`, `backtraces`; `conditions` reads their filters, `page` which part is wanted |
 //! | `scripts`, `artifacts` | `/script`, and the pictures that scripts drew |
 //! | `comparisons`, `comparison_json` | `/v1/comparisons` |
 //! | `original` | `/list` and `/data/{id}/…`, as Bytehound 0.11 answered |
@@ -22,7 +24,9 @@
 //! bounded before it is read.
 
 mod access;
+mod admission;
 mod allocations;
+mod answer;
 mod artifacts;
 mod assets;
 mod backtraces;
@@ -31,27 +35,33 @@ mod capture;
 mod comparison_json;
 mod comparisons;
 mod conditions;
-mod data_json;
 mod decoder;
+mod document;
 mod errors;
 mod events;
 mod explain;
 mod frame_json;
 mod groups;
 mod health;
+mod histograms;
+mod jobs;
 mod labels;
 mod maps;
 mod metrics;
+mod operation;
 mod options;
 mod original;
 mod page;
+mod parameter;
 mod parameters;
 mod paths;
 mod percent;
 mod problem;
 mod profile_json;
 mod profiles;
+mod question;
 mod request_log;
+mod resource;
 mod routes;
 mod script_json;
 mod scripts;
@@ -64,6 +74,7 @@ mod timeline;
 mod tree;
 mod turns;
 mod upload;
+mod uploads;
 
 pub use actix_web::dev::ServerHandle;
 pub use comparison_json::comparison_json;

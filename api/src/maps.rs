@@ -1,24 +1,39 @@
 //! `GET /v1/profiles/{id}/maps` and `/maps/{map_id}`: mapped memory.
 
-use crate::conditions::conditions;
-use crate::data_json::{Source, data_json};
-use crate::errors::{BAD_PARAMETER, MAP_NOT_FOUND};
-use crate::page::{PAGE, Page};
+use crate::answer::{Answer, Source};
+use crate::conditions::{FILTER_OF_MAPS, conditions};
+use crate::errors::MAP_NOT_FOUND;
+use crate::page::{CURSOR, LIMIT_OF_PAGE, ORDER, Page};
+use crate::parameter::{Parameter, words};
 use crate::parameters::Parameters;
-use crate::problem::Problem;
-use crate::state::Api;
-use actix_web::web::Payload;
-use actix_web::{HttpRequest, HttpResponse};
+use crate::problem::{Kind, Problem};
+use crate::question::{Numbered, Question};
 use bytehound_actors::ServiceError;
 use bytehound_index::layout::UsageRecord;
 use bytehound_index::{Access, Cancel, Manifest, Map, MapCall, MapId, MapPredicate, Profile, Region};
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Value, json};
 use std::cmp::Reverse;
-use std::time::Instant;
+
+/// A page of maps, and how many there are.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct MapsJson<'a> {
+    maps: Vec<MapJson<'a>>,
+    total: usize,
+    next: Option<String>,
+}
+
+/// A map with all that is known of it.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct WholeMapJson<'a> {
+    #[serde(flatten)]
+    map: MapJson<'a>,
+    regions: Vec<RegionJson<'a>>,
+    usage: Vec<UsageJson>,
+}
 
 /// One map. Times are µs after the start of the profile.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct MapJson<'a> {
     map_id: u32,
     name: &'a str,
@@ -33,13 +48,13 @@ struct MapJson<'a> {
     unmapped_by: Option<CallJson>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct CallJson {
     thread: u32,
     backtrace_id: Option<u32>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct RegionJson<'a> {
     address: u64,
     size_bytes: u64,
@@ -52,7 +67,7 @@ struct RegionJson<'a> {
 }
 
 /// What a map needed from a moment on.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct UsageJson {
     t_us: u64,
     address_space_bytes: u64,
@@ -72,50 +87,25 @@ const SORTS: [(&str, Key); 4] = [
     ("address", |map| map.address),
 ];
 
-struct Question {
+/// The maps that a filter leaves.
+pub(crate) struct Maps {
     conditions: Vec<MapPredicate>,
     sort: Key,
     page: Page,
 }
 
-/// The maps that a filter leaves.
-pub(crate) async fn list(
-    api: Api,
-    request: HttpRequest,
-    mut payload: Payload,
-) -> Result<HttpResponse, Problem> {
-    let since = Instant::now();
-    let known = [&["filter", "sort"][..], &PAGE].concat();
-    let (id, parameters) = api.question(&request, &mut payload, &known).await?;
-    let question = Question::read(&parameters)?;
-    let answer = api.service.ask(vec![id], move |profiles, cancel| question.answer(&profiles[0], cancel));
-    Ok(data_json(answer.await?, Source::Tables, since))
-}
+impl Question for Maps {
+    const NAME: &'static str = "maps";
+    const ABOUT: &'static str = "mapped memory";
+    const PARAMETERS: &'static [Parameter] = &[
+        FILTER_OF_MAPS,
+        Parameter::word("sort", &words(&SORTS), "what to order by: `peak_rss_bytes` unless told otherwise"),
+        ORDER,
+        LIMIT_OF_PAGE,
+        CURSOR,
+    ];
+    type Data = MapsJson<'static>;
 
-/// One map, with its regions and what it needed over time.
-pub(crate) async fn show(api: Api, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let since = Instant::now();
-    let (id, _) = api.profile(&request, &[])?;
-    let map = request.match_info().query("map_id").parse();
-    let map = MapId(map.map_err(|error: std::num::ParseIntError| {
-        Problem::new(&BAD_PARAMETER, format!("the number of the map: {error}"))
-    })?);
-    let answer = api.service.ask(vec![id], move |profiles, _| {
-        let manifest = profiles[0].manifest();
-        Ok(profiles[0].map(map).map(|map| whole(&map, manifest)))
-    });
-    let missing = || Problem::new(&MAP_NOT_FOUND, format!("the profile has no map {}", map.0));
-    Ok(data_json(answer.await?.ok_or_else(missing)?, Source::Tables, since))
-}
-
-fn whole(map: &Map<'_>, manifest: &Manifest) -> Value {
-    let mut json = json!(MapJson::of(map, manifest));
-    json["regions"] = map.regions().map(|region| json!(RegionJson::of(&region, manifest))).collect();
-    json["usage"] = map.usage().iter().map(|usage| json!(UsageJson::of(usage, manifest))).collect();
-    json
-}
-
-impl Question {
     fn read(parameters: &Parameters) -> Result<Self, Problem> {
         Ok(Self {
             conditions: conditions(parameters)?,
@@ -124,7 +114,7 @@ impl Question {
         })
     }
 
-    fn answer(&self, profile: &Profile, cancel: &Cancel) -> Result<Value, ServiceError> {
+    fn answer(&self, profile: &Profile, cancel: &Cancel) -> Result<Answer, ServiceError> {
         let mut found = profile.all_maps();
         for condition in &self.conditions {
             found = profile.select_maps(&found, condition, cancel)?;
@@ -135,8 +125,31 @@ impl Question {
             false => maps.sort_by_key(|map| Reverse((self.sort)(map))),
         }
         let (part, next) = self.page.part(maps.len());
-        let shown: Vec<_> = maps[part].iter().map(|map| MapJson::of(map, profile.manifest())).collect();
-        Ok(json!({ "maps": shown, "total": maps.len(), "next": next }))
+        let total = maps.len();
+        let maps = maps[part].iter().map(|map| MapJson::of(map, profile.manifest())).collect();
+        Ok(Answer::json(&MapsJson { maps, total, next }, Source::Tables))
+    }
+}
+
+impl Numbered for Maps {
+    const NAME: &'static str = "map";
+    const ABOUT: &'static str = "one map, with its regions and what it needed over time";
+    const MISSING: &'static Kind = &MAP_NOT_FOUND;
+    type Data = WholeMapJson<'static>;
+
+    fn find(profile: &Profile, number: u32) -> Result<Option<Answer>, ServiceError> {
+        let map = profile.map(MapId(number));
+        Ok(map.map(|map| Answer::json(&WholeMapJson::of(&map, profile.manifest()), Source::Tables)))
+    }
+}
+
+impl<'a> WholeMapJson<'a> {
+    fn of(map: &Map<'a>, manifest: &Manifest) -> Self {
+        Self {
+            map: MapJson::of(map, manifest),
+            regions: map.regions().map(|region| RegionJson::of(&region, manifest)).collect(),
+            usage: map.usage().iter().map(|usage| UsageJson::of(usage, manifest)).collect(),
+        }
     }
 }
 

@@ -17,6 +17,8 @@ pub struct ApiOptions {
     pub require_token: bool,
     /// Bytes of one upload, before and after decompression.
     pub max_upload_bytes: u64,
+    /// Memory that uploads may take, all together.
+    pub upload_memory_bytes: u64,
     /// Bytes of one script.
     pub max_script_bytes: usize,
     /// Bytes of one JSON request.
@@ -40,6 +42,7 @@ impl Default for ApiOptions {
             cors_origins: Vec::new(),
             require_token: false,
             max_upload_bytes: 64 << 30,
+            upload_memory_bytes: 512 << 20,
             max_script_bytes: 262_144,
             max_json_bytes: 1 << 20,
             max_query_bytes: 16 << 10,

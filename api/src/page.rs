@@ -1,6 +1,7 @@
 //! One page of a list, and where the next one begins.
 
 use crate::errors::BAD_PARAMETER;
+use crate::parameter::{Parameter, words};
 use crate::parameters::Parameters;
 use crate::problem::Problem;
 
@@ -8,8 +9,14 @@ use crate::problem::Problem;
 const LIMIT: usize = 50;
 const LIMIT_MAX: usize = 1000;
 
-/// The parameters of a page.
-pub(crate) const PAGE: [&str; 3] = ["order", "limit", "cursor"];
+const ORDERS: [(&str, bool); 2] = [("asc", true), ("desc", false)];
+
+pub(crate) const ORDER: Parameter =
+    Parameter::word("order", &words(&ORDERS), "`desc`, the largest first, unless it is `asc`");
+pub(crate) const LIMIT_OF_PAGE: Parameter =
+    Parameter::integer("limit", "how many to show: 50 unless told otherwise, at most 1000");
+pub(crate) const CURSOR: Parameter =
+    Parameter::text("cursor", "`next` of the answer before: the page after that one");
 
 /// Which part of a list is wanted.
 pub(crate) struct Page {
@@ -21,22 +28,14 @@ pub(crate) struct Page {
 
 impl Page {
     pub(crate) fn read(parameters: &Parameters) -> Result<Self, Problem> {
-        let order = parameters.word("order", &[("asc", true), ("desc", false)])?;
+        let order = parameters.word("order", &ORDERS)?;
         let skip =
             parameters.one("cursor")?.map_or(Some(0), |cursor| cursor.strip_prefix("after-")?.parse().ok());
-        let foreign =
-            || Problem::new(&BAD_PARAMETER, "`cursor` is not one that an earlier answer gave as `next`");
         Ok(Self {
             is_ascending: order.unwrap_or(false),
             limit: parameters.read_named("limit")?.unwrap_or(LIMIT).min(LIMIT_MAX),
-            skip: skip.ok_or_else(foreign)?,
+            skip: skip.ok_or_else(foreign_cursor)?,
         })
-    }
-
-    /// As [`Self::read`], of a list that is shown whole unless told otherwise.
-    pub(crate) fn read_whole(parameters: &Parameters) -> Result<Self, Problem> {
-        let limit = parameters.read_named("limit")?.unwrap_or(usize::MAX);
-        Ok(Self { limit, ..Self::read(parameters)? })
     }
 
     /// The first elements.
@@ -50,6 +49,11 @@ impl Page {
         let next = (end < len && self.limit > 0).then(|| format!("after-{end}"));
         (self.skip.min(end)..end, next)
     }
+}
+
+/// A cursor that leads nowhere.
+pub(crate) fn foreign_cursor() -> Problem {
+    Problem::new(&BAD_PARAMETER, "`cursor` is not one that an earlier answer gave as `next`")
 }
 
 #[cfg(test)]

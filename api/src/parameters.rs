@@ -1,6 +1,7 @@
 //! The parameters of a request: form-urlencoded, `+` a space.
 
 use crate::errors::{BAD_BODY, BAD_PARAMETER, UNKNOWN_PARAMETER};
+use crate::parameter::Parameter;
 use crate::problem::Problem;
 use actix_web::{HttpRequest, web};
 use serde_json::{Map, Value};
@@ -18,9 +19,9 @@ impl Parameters {
     }
 
     /// All that the query string has, if it has nothing but `known` names: a mistyped one must not pass in silence.
-    pub(crate) fn only(request: &HttpRequest, known: &[&str]) -> Result<Self, Problem> {
+    pub(crate) fn only(request: &HttpRequest, known: &[Parameter]) -> Result<Self, Problem> {
         let parameters = Self::of(request);
-        match parameters.0.iter().find(|(name, _)| !known.contains(&name.as_str())) {
+        match parameters.0.iter().find(|(name, _)| !is_known(name, known)) {
             None => Ok(parameters),
             Some((name, _)) => Err(unknown(name, known)),
         }
@@ -28,12 +29,12 @@ impl Parameters {
 
     /// All that a JSON object has, if it has nothing but `known` names. Texts are as they are; whatever else is a value is
     /// one as JSON writes it, and `null` is none.
-    pub(crate) fn of_json(text: &str, known: &[&str]) -> Result<Self, Problem> {
+    pub(crate) fn of_json(text: &str, known: &[Parameter]) -> Result<Self, Problem> {
         let object: Map<String, Value> =
             serde_json::from_str(text).map_err(|error| Problem::new(&BAD_BODY, error.to_string()))?;
         let mut pairs = Vec::new();
         for (name, value) in object {
-            if !known.contains(&name.as_str()) {
+            if !is_known(&name, known) {
                 return Err(unknown(&name, known));
             }
             match value {
@@ -85,10 +86,15 @@ impl Parameters {
     }
 }
 
-fn unknown(name: &str, known: &[&str]) -> Problem {
+fn is_known(name: &str, known: &[Parameter]) -> bool {
+    known.iter().any(|known| known.name == name)
+}
+
+fn unknown(name: &str, known: &[Parameter]) -> Problem {
+    let names: Vec<&str> = known.iter().map(|known| known.name).collect();
     let detail = match known {
         [] => format!("`{name}`: this route takes no parameters"),
-        known => format!("`{name}`: this route takes `{}`", known.join("`, `")),
+        _ => format!("`{name}`: this route takes `{}`", names.join("`, `")),
     };
     Problem::new(&UNKNOWN_PARAMETER, detail)
 }
@@ -117,13 +123,14 @@ mod tests {
 
     #[test]
     fn a_json_object_says_the_same_as_a_query_string() {
-        let parameters = Parameters::of_json(r#"{"n": 12, "label": "a b", "m": null}"#, &["n", "label", "m"]);
+        let known = ["n", "label", "m"].map(|name| Parameter::text(name, ""));
+        let parameters = Parameters::of_json(r#"{"n": 12, "label": "a b", "m": null}"#, &known);
         let parameters = parameters.unwrap();
         assert_eq!(parameters.read::<u32>("n").unwrap(), Some(12));
         assert_eq!(parameters.one("label").unwrap(), Some("a b"));
         assert_eq!(parameters.one("m").unwrap(), None);
         assert_eq!(Parameters::of_json("[]", &[]).unwrap_err().kind, &BAD_BODY);
-        assert_eq!(Parameters::of_json(r#"{"x": 1}"#, &["n"]).unwrap_err().kind, &UNKNOWN_PARAMETER);
+        assert_eq!(Parameters::of_json(r#"{"x": 1}"#, &known).unwrap_err().kind, &UNKNOWN_PARAMETER);
     }
 
     #[test]

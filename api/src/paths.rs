@@ -1,30 +1,34 @@
 //! `GET /v1/profiles/{id}/tree` and `/flame`: allocations along the paths of their backtraces.
 
-use crate::artifacts::PICTURE_POLICY;
-use crate::conditions::selection;
-use crate::data_json::{Source, data_json};
+use crate::answer::{Answer, Source};
+use crate::conditions::{FILTER, selection};
 use crate::frame_json::FrameJson;
+use crate::operation::Operation;
+use crate::parameter::{Parameter, words};
 use crate::parameters::Parameters;
 use crate::problem::Problem;
-use crate::state::Api;
+use crate::question::Question;
 use crate::tree::{Node, Tree};
-use actix_web::http::header::CONTENT_SECURITY_POLICY;
-use actix_web::web::Payload;
-use actix_web::{HttpRequest, HttpResponse};
 use bytehound_actors::ServiceError;
 use bytehound_index::{Cancel, Profile, Selection};
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Value, json};
 use std::cmp::Reverse;
 use std::sync::Arc;
-use std::time::Instant;
 
 /// Nodes of one answer, unless told otherwise; and at most.
 const LIMIT: usize = 10_000;
 const LIMIT_MAX: usize = 100_000;
 
+/// Nodes, and how many there are.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct TreeJson<'a> {
+    nodes: Vec<NodeJson<'a>>,
+    total: usize,
+}
+
 /// A node. Its parent, which is before it, is the index of another; the root has no parent and no frame.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct NodeJson<'a> {
     parent: Option<usize>,
     allocated_count: u64,
@@ -44,63 +48,27 @@ const METRICS: [(&str, Key); 4] = [
     ("leaked_count", |node| node.leaked_count),
 ];
 
-struct Question {
+/// The nodes with most of something; with a node its parent is there, which has at least as much.
+pub(crate) struct Paths {
     selection: Arc<Selection>,
     sort: Key,
     limit: usize,
 }
 
-/// The nodes with most of something; with a node its parent is there, which has at least as much.
-pub(crate) async fn tree(
-    api: Api,
-    request: HttpRequest,
-    mut payload: Payload,
-) -> Result<HttpResponse, Problem> {
-    let since = Instant::now();
-    let (id, parameters) = api.question(&request, &mut payload, &["filter", "sort", "limit"]).await?;
-    let question = Question::read(&parameters)?;
-    let source = source(&question.selection);
-    let answer = api.service.ask(vec![id], move |profiles, cancel| question.answer(&profiles[0], cancel));
-    Ok(data_json(answer.await?, source, since))
-}
+impl Question for Paths {
+    const NAME: &'static str = "tree";
+    const ABOUT: &'static str = "allocations along the paths of their backtraces";
+    const PARAMETERS: &'static [Parameter] = &[
+        FILTER,
+        Parameter::word(
+            "sort",
+            &words(&METRICS),
+            "of what the nodes shown have most: `allocated_bytes` unless told otherwise",
+        ),
+        Parameter::integer("limit", "how many to show: 10 000 unless told otherwise, at most 100 000"),
+    ];
+    type Data = TreeJson<'static>;
 
-/// The same as a picture, or as the text that pictures are made of.
-pub(crate) async fn flame(
-    api: Api,
-    request: HttpRequest,
-    mut payload: Payload,
-) -> Result<HttpResponse, Problem> {
-    let (id, parameters) = api.question(&request, &mut payload, &["filter", "format"]).await?;
-    let selection = selection(&parameters)?;
-    let is_picture = parameters.word("format", &[("svg", true), ("folded", false)])?.unwrap_or(true);
-    let answer = api.service.ask(vec![id], move |profiles, cancel| {
-        let rows = profiles[0].rows(&selection, cancel)?;
-        if !is_picture {
-            return Ok(bytehound_dsl::folded(&profiles[0], &rows, cancel)?);
-        }
-        let picture = bytehound_dsl::flame_graph(&profiles[0], &rows, cancel);
-        cancel.check()?;
-        picture.map_err(ServiceError::Refused)
-    });
-    let answer = answer.await?;
-    let mut response = HttpResponse::Ok();
-    match is_picture {
-        true => {
-            response.content_type("image/svg+xml").insert_header((CONTENT_SECURITY_POLICY, PICTURE_POLICY))
-        }
-        false => response.content_type("text/plain; charset=utf-8"),
-    };
-    Ok(response.body(answer))
-}
-
-fn source(selection: &Selection) -> Source {
-    match selection {
-        Selection::All => Source::Summaries,
-        _ => Source::Allocations,
-    }
-}
-
-impl Question {
     fn read(parameters: &Parameters) -> Result<Self, Problem> {
         Ok(Self {
             selection: selection(parameters)?,
@@ -109,7 +77,7 @@ impl Question {
         })
     }
 
-    fn answer(&self, profile: &Profile, cancel: &Cancel) -> Result<Value, ServiceError> {
+    fn answer(&self, profile: &Profile, cancel: &Cancel) -> Result<Answer, ServiceError> {
         let groups = profile.groups(&self.selection, cancel)?;
         let tree = Tree::of(profile, &groups, |id, _| id);
         cancel.check()?;
@@ -121,9 +89,51 @@ impl Question {
         let mut place = vec![None; nodes.len()];
         shown.iter().enumerate().for_each(|(at, index)| place[*index] = Some(at));
         let parent = |node: &Node<'_>| node.parent.and_then(|parent| place[parent]);
-        let shown: Vec<_> =
-            shown.iter().map(|index| NodeJson::of(&nodes[*index], parent(&nodes[*index]))).collect();
-        Ok(json!({ "nodes": shown, "total": nodes.len() }))
+        let total = nodes.len();
+        let nodes = shown.iter().map(|index| NodeJson::of(&nodes[*index], parent(&nodes[*index]))).collect();
+        let source = match *self.selection {
+            Selection::All => Source::Summaries,
+            _ => Source::Allocations,
+        };
+        Ok(Answer::json(&TreeJson { nodes, total }, source))
+    }
+}
+
+/// The same as a picture, or as the text that pictures are made of.
+pub(crate) struct Flame {
+    selection: Arc<Selection>,
+    is_picture: bool,
+}
+
+const FORMATS: [(&str, bool); 2] = [("svg", true), ("folded", false)];
+
+impl Question for Flame {
+    const NAME: &'static str = "flame";
+    const ABOUT: &'static str = "a flame graph of bytes";
+    const PARAMETERS: &'static [Parameter] = &[
+        FILTER,
+        Parameter::word("format", &words(&FORMATS), "a picture, unless it is `folded`: folded stacks"),
+    ];
+    /// It is no JSON.
+    type Data = ();
+
+    fn answers(operation: Operation) -> Operation {
+        operation.gives_bytes(200, "image/svg+xml").gives_bytes(200, "text/plain")
+    }
+
+    fn read(parameters: &Parameters) -> Result<Self, Problem> {
+        let is_picture = parameters.word("format", &FORMATS)?.unwrap_or(true);
+        Ok(Self { selection: selection(parameters)?, is_picture })
+    }
+
+    fn answer(&self, profile: &Profile, cancel: &Cancel) -> Result<Answer, ServiceError> {
+        let rows = profile.rows(&self.selection, cancel)?;
+        if !self.is_picture {
+            return Ok(Answer::text(bytehound_dsl::folded(profile, &rows, cancel)?));
+        }
+        let picture = bytehound_dsl::flame_graph(profile, &rows, cancel);
+        cancel.check()?;
+        picture.map(Answer::picture).map_err(ServiceError::Refused)
     }
 }
 

@@ -1,12 +1,13 @@
 //! What went wrong with a request, and how the answer says so: `application/problem+json`, or plain text where
 //! Bytehound 0.11 sent that.
 
-use crate::errors::{UNKNOWN_METHOD, UNKNOWN_ROUTE};
+use crate::errors::{KINDS, UNKNOWN_METHOD, UNKNOWN_ROUTE};
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError};
-use serde_json::json;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Serialize;
 use std::fmt;
 use std::time::Duration;
 
@@ -24,6 +25,27 @@ pub(crate) struct Problem {
     pub(crate) kind: &'static Kind,
     pub(crate) detail: String,
     pub(crate) retry_after: Option<Duration>,
+}
+
+/// A problem as [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) writes it.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct ProblemJson<'a> {
+    #[serde(rename = "type")]
+    urn: String,
+    title: &'a str,
+    status: u16,
+    #[schemars(schema_with = "codes")]
+    code: &'a str,
+    detail: &'a str,
+    /// Whether the same request may be answered later.
+    retryable: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after_ms: Option<u64>,
+}
+
+fn codes(_: &mut SchemaGenerator) -> Schema {
+    let codes: Vec<&str> = KINDS.iter().map(|kind| kind.code).collect();
+    json_schema!({ "type": "string", "enum": codes })
 }
 
 impl Problem {
@@ -58,18 +80,18 @@ impl ResponseError for Problem {
     }
 
     fn error_response(&self) -> HttpResponse<BoxBody> {
-        let mut document = json!({
-            "type": format!("urn:bytehound:problem:{}", self.kind.code),
-            "title": self.kind.title,
-            "status": self.kind.status,
-            "code": self.kind.code,
-            "detail": self.detail,
-            "retryable": self.retry_after.is_some(),
-        });
-        if let Some(wait) = self.retry_after {
-            document["retry_after_ms"] = json!(wait.as_millis() as u64);
-        }
-        self.begin().insert_header((CONTENT_TYPE, "application/problem+json")).body(document.to_string())
+        let document = ProblemJson {
+            urn: format!("urn:bytehound:problem:{}", self.kind.code),
+            title: self.kind.title,
+            status: self.kind.status,
+            code: self.kind.code,
+            detail: &self.detail,
+            retryable: self.retry_after.is_some(),
+            retry_after_ms: self.retry_after.map(|wait| wait.as_millis() as u64),
+        };
+        // Plain values: there is nothing that JSON cannot hold.
+        let document = serde_json::to_string(&document).unwrap_or_default();
+        self.begin().insert_header((CONTENT_TYPE, "application/problem+json")).body(document)
     }
 }
 
@@ -105,10 +127,12 @@ pub(crate) async fn unknown_route(request: HttpRequest) -> HttpResponse {
 }
 
 /// Answers methods that a resource does not have.
-pub(crate) fn unknown_method(request: &HttpRequest, allowed: &'static str) -> HttpResponse {
+pub(crate) fn unknown_method(request: &HttpRequest, allowed: &str) -> HttpResponse {
     let detail = format!("`{}` takes {allowed}, not {}", request.path(), request.method());
     let mut response = Problem::new(&UNKNOWN_METHOD, detail).error_response();
-    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    if let Ok(allowed) = HeaderValue::from_str(allowed) {
+        response.headers_mut().insert(ALLOW, allowed);
+    }
     response
 }
 

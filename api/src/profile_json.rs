@@ -4,10 +4,11 @@ use bytehound_actors::ProfileStatus;
 use bytehound_index::Manifest;
 use bytehound_index::build::{Phase, Progress};
 use bytehound_store::{ProfileRecord, ProfileState};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct ProfileJson<'a> {
     id: &'a str,
     data_id: Option<&'a str>,
@@ -16,14 +17,16 @@ pub(crate) struct ProfileJson<'a> {
     problem: Option<&'a str>,
     damage: Option<&'a str>,
     progress: Option<ProgressJson>,
+    /// The upload that it shows as far as that has come.
+    live: Option<&'a str>,
     labels: BTreeMap<&'a str, &'a str>,
     size_bytes: u64,
     created_at_ms: u64,
     info: Option<InfoJson<'a>>,
 }
 
-#[derive(Serialize)]
-struct ProgressJson {
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct ProgressJson {
     phase: &'static str,
     bytes: u64,
     bytes_total: u64,
@@ -31,7 +34,7 @@ struct ProgressJson {
 }
 
 /// What a ready profile says of itself. Times are µs since 1970, but for the runtime.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct InfoJson<'a> {
     executable: &'a str,
     cmdline: &'a [String],
@@ -66,6 +69,7 @@ impl<'a> ProfileJson<'a> {
             problem,
             damage: record.damage.as_deref(),
             progress: status.progress.as_ref().filter(|_| !is_over(&record.state)).map(ProgressJson::of),
+            live: status.live.as_deref(),
             labels: labels(status),
             size_bytes: record.size_bytes,
             created_at_ms: record.created_at_ms,
@@ -125,7 +129,7 @@ fn phase(phase: Phase) -> &'static str {
 }
 
 impl ProgressJson {
-    fn of(progress: &Progress) -> Self {
+    pub(crate) fn of(progress: &Progress) -> Self {
         Self {
             phase: phase(progress.phase),
             bytes: progress.bytes,

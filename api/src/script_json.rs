@@ -8,12 +8,13 @@ use bytehound_actors::Service;
 use bytehound_dsl::{Environment, Limits, Outcome, OutputItem, Shelf, run};
 use bytehound_index::Profile;
 use bytehound_store::ProfileId;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What `execute_script` of Bytehound 0.11 answered; errors of a script are answers too.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(tag = "status", rename_all = "snake_case")]
 pub(crate) enum ScriptJson {
     Ok {
@@ -29,7 +30,7 @@ pub(crate) enum ScriptJson {
     },
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub(crate) enum OutputJson {
     Println { value: String },

@@ -2,6 +2,7 @@
 
 use crate::body;
 use crate::errors::{BAD_BODY, BAD_REQUEST};
+use crate::parameter::Parameter;
 use crate::parameters::Parameters;
 use crate::problem::Problem;
 use crate::script_json::run_script;
@@ -10,12 +11,15 @@ use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use bytehound_store::ProfileId;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub(crate) const PROFILE: Parameter = Parameter::texts("profile", "a profile that the script asks");
+
 /// The body when it is JSON.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct ScriptRequest {
+pub(crate) struct ScriptRequest {
     script: String,
     #[serde(default)]
     profiles: Vec<String>,
@@ -29,7 +33,7 @@ pub(crate) async fn run(
     request: HttpRequest,
     mut payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    let parameters = Parameters::only(&request, &["profile"])?;
+    let parameters = Parameters::only(&request, &[PROFILE])?;
     let is_json = is_json(&request);
     let bytes_max = if is_json { api.options.max_json_bytes } else { api.options.max_script_bytes };
     let text = body::text(&mut payload, bytes_max, api.options.upload_idle).await?;

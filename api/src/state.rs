@@ -1,9 +1,11 @@
 //! What all handlers share.
 
+use crate::admission::Admission;
 use crate::artifacts::Artifacts;
 use crate::body;
 use crate::metrics::Requests;
 use crate::options::ApiOptions;
+use crate::parameter::Parameter;
 use crate::parameters::Parameters;
 use crate::problem::Problem;
 use crate::turns::Turns;
@@ -20,6 +22,7 @@ pub(crate) struct State {
     pub(crate) service: Service,
     pub(crate) options: ApiOptions,
     pub(crate) artifacts: Artifacts,
+    pub(crate) admission: Admission,
     pub(crate) metrics: Requests,
     pub(crate) scripts: Turns,
     /// Whether only those are let in who show one.
@@ -30,6 +33,7 @@ impl State {
     /// `tokens_required` by where the service listens; the options may ask for them anywhere.
     pub(crate) fn new(service: Service, options: ApiOptions, tokens_required: bool) -> Self {
         Self {
+            admission: Admission::new(options.upload_memory_bytes),
             scripts: Turns::new(options.max_scripts),
             tokens_required: tokens_required || options.require_token,
             service,
@@ -43,7 +47,7 @@ impl State {
     pub(crate) fn profile(
         &self,
         request: &HttpRequest,
-        known: &[&str],
+        known: &[Parameter],
     ) -> Result<(ProfileId, Parameters), Problem> {
         let parameters = Parameters::only(request, known)?;
         Ok((self.service.resolve(request.match_info().query("id"))?, parameters))
@@ -55,7 +59,7 @@ impl State {
         &self,
         request: &HttpRequest,
         payload: &mut Payload,
-        known: &[&str],
+        known: &[Parameter],
     ) -> Result<(ProfileId, Parameters), Problem> {
         let parameters = if request.method() == Method::POST {
             Parameters::only(request, &[])?;

@@ -1,25 +1,25 @@
 //! `GET /v1/profiles/{id}/timeline`: memory over time.
 
-use crate::conditions::selection;
-use crate::data_json::{Source, data_json};
+use crate::answer::{Answer, Source};
+use crate::conditions::{FILTER, selection};
 use crate::errors::BAD_PARAMETER;
+use crate::parameter::Parameter;
 use crate::parameters::Parameters;
 use crate::problem::Problem;
-use crate::state::Api;
-use actix_web::web::Payload;
-use actix_web::{HttpRequest, HttpResponse};
-use bytehound_index::{Grid, Manifest, Selection, TimeBucket, Timeline};
+use crate::question::Question;
+use bytehound_actors::ServiceError;
+use bytehound_index::{Cancel, Grid, Manifest, Profile, Selection, TimeBucket, Timeline};
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::json;
-use std::time::Instant;
+use std::sync::Arc;
 
 /// Points, unless told otherwise; and at most.
 const POINTS: u64 = 1000;
 const POINTS_MAX: u64 = 10_000;
 
 /// Parallel arrays. A point begins at `t_us` after the start of the profile, and reaches to the next.
-#[derive(Debug, Default, PartialEq, Serialize)]
-struct Points {
+#[derive(Debug, Default, PartialEq, Serialize, JsonSchema)]
+pub(crate) struct Points {
     t_us: Vec<u64>,
     live_bytes: Vec<u64>,
     live_count: Vec<u64>,
@@ -27,37 +27,26 @@ struct Points {
     deallocations: Vec<u64>,
 }
 
-/// What is asked: the span in µs after the start, unless it is the whole; and at most how many points.
-struct Wanted {
+/// Answers from the buckets that the profile keeps, or from its allocations for a part of the time or of them.
+pub(crate) struct OverTime {
+    selection: Arc<Selection>,
+    /// In µs after the start, unless it is the whole.
     span: Option<(u64, u64)>,
+    /// At most so many.
     points: u64,
 }
 
-/// Answers from the buckets that the profile keeps, or from its allocations for a part of the time or of them.
-pub(crate) async fn show(
-    api: Api,
-    request: HttpRequest,
-    mut payload: Payload,
-) -> Result<HttpResponse, Problem> {
-    let since = Instant::now();
-    let known = ["filter", "from_us", "to_us", "points"];
-    let (id, parameters) = api.question(&request, &mut payload, &known).await?;
-    let wanted = Wanted::read(&parameters)?;
-    let selection = selection(&parameters)?;
-    let points = api.service.ask(vec![id], move |profiles, cancel| {
-        let profile = &profiles[0];
-        let manifest = profile.manifest();
-        let grid = wanted.grid(manifest);
-        let is_whole = grid == Grid::of(manifest) && matches!(*selection, Selection::All);
-        let timeline = profile.timeline(&selection, grid, cancel)?;
-        let source = if is_whole { Source::Buckets } else { Source::Allocations };
-        Ok((json!(Points::of(&timeline, manifest.start_us, wanted.points)), source))
-    });
-    let (points, source) = points.await?;
-    Ok(data_json(points, source, since))
-}
+impl Question for OverTime {
+    const NAME: &'static str = "timeline";
+    const ABOUT: &'static str = "memory over time";
+    const PARAMETERS: &'static [Parameter] = &[
+        FILTER,
+        Parameter::integer("from_us", "where to begin, in µs after the start"),
+        Parameter::integer("to_us", "where to end, in µs after the start"),
+        Parameter::integer("points", "at most so many: 1000 unless told otherwise, 10 000 at most"),
+    ];
+    type Data = Points;
 
-impl Wanted {
     fn read(parameters: &Parameters) -> Result<Self, Problem> {
         let from = parameters.read_named::<u64>("from_us")?;
         let to = parameters.read_named::<u64>("to_us")?;
@@ -70,10 +59,21 @@ impl Wanted {
             Some((from, to)) if from > to => {
                 Err(Problem::new(&BAD_PARAMETER, format!("`from_us` ({from}) is after `to_us` ({to})")))
             }
-            span => Ok(Self { span, points }),
+            span => Ok(Self { selection: selection(parameters)?, span, points }),
         }
     }
 
+    fn answer(&self, profile: &Profile, cancel: &Cancel) -> Result<Answer, ServiceError> {
+        let manifest = profile.manifest();
+        let grid = self.grid(manifest);
+        let is_whole = grid == Grid::of(manifest) && matches!(*self.selection, Selection::All);
+        let timeline = profile.timeline(&self.selection, grid, cancel)?;
+        let source = if is_whole { Source::Buckets } else { Source::Allocations };
+        Ok(Answer::json(&Points::of(&timeline, manifest.start_us, self.points), source))
+    }
+}
+
+impl OverTime {
     fn grid(&self, manifest: &Manifest) -> Grid {
         let whole = Grid::of(manifest);
         let Some((from, to)) = self.span.filter(|(from, to)| *from > 0 || *to < manifest.runtime_us()) else {

@@ -2,8 +2,8 @@
 
 use crate::body::{check_length, drain, next, too_large};
 use crate::decoder::Decoder;
-use crate::errors::{BAD_BODY, BAD_ENCODING, NOT_A_PROFILE};
-use crate::labels::new_profile;
+use crate::errors::{BAD_BODY, NOT_A_PROFILE};
+use crate::labels::{LABEL, NAME, new_profile};
 use crate::parameters::Parameters;
 use crate::problem::Problem;
 use crate::profile_json::resting_state;
@@ -11,10 +11,24 @@ use crate::state::{Api, State};
 use actix_web::http::header::LOCATION;
 use actix_web::web::{Bytes, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use bytehound_actors::{ServiceError, Upload};
-use bytehound_store::{NewProfile, Received};
-use serde_json::json;
+use bytehound_actors::{Appending, Service, ServiceError, Upload};
+use bytehound_store::Received;
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::io;
+use std::time::Duration;
+
+/// Bytes after which it is looked again whether the disk has room.
+const ROOM_BYTES: u64 = 64 << 20;
+
+/// The profile that a capture has become.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct ReceivedJson<'a> {
+    id: &'a str,
+    state: &'static str,
+    /// Whether these bytes were known.
+    deduplicated: bool,
+}
 
 /// Takes a capture in. The answer comes once it is durable; indexing goes on after.
 pub(crate) async fn receive(
@@ -23,51 +37,91 @@ pub(crate) async fn receive(
     mut payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     let received = take_in(&api, &request, &mut payload).await;
-    if received.is_err() {
-        drain(&mut payload).await;
+    receive_or_drain(received.map(|received| received_json(&received)), &mut payload).await
+}
+
+/// The answer; where it is a problem, whoever still sends gets to read it.
+pub(crate) async fn receive_or_drain(
+    answer: Result<HttpResponse, Problem>,
+    payload: &mut Payload,
+) -> Result<HttpResponse, Problem> {
+    if answer.is_err() {
+        drain(payload).await;
     }
-    let Received { record, deduplicated } = received?;
-    let mut response = if deduplicated { HttpResponse::Ok() } else { HttpResponse::Created() };
+    answer
+}
+
+/// Tells of a capture that is now safe.
+pub(crate) fn received_json(received: &Received) -> HttpResponse {
+    let Received { record, deduplicated } = received;
+    let mut response = if *deduplicated { HttpResponse::Ok() } else { HttpResponse::Created() };
     response.insert_header((LOCATION, format!("/v1/profiles/{}", record.id)));
-    Ok(response.json(json!({
-        "id": record.id.as_str(),
-        "state": resting_state(&record),
-        "deduplicated": deduplicated,
-    })))
+    response.json(ReceivedJson {
+        id: record.id.as_str(),
+        state: resting_state(record),
+        deduplicated: *deduplicated,
+    })
 }
 
 async fn take_in(api: &State, request: &HttpRequest, payload: &mut Payload) -> Result<Received, Problem> {
-    let parameters = Parameters::only(request, &["label", "name"])?;
+    let parameters = Parameters::only(request, &[NAME, LABEL])?;
     let new = new_profile(request, &parameters)?;
     check_length(request, api.options.max_upload_bytes)?;
-    let decoder = Decoder::of(request.headers()).map_err(|encoding| {
-        Problem::new(
-            &BAD_ENCODING,
-            format!("`{encoding}`: send the capture as it is, or with `gzip` or `zstd`"),
-        )
-    })?;
+    let _memory = api.admission.admit(request, &api.service).await?;
+    let decoder = Decoder::of_request(request)?;
     let upload = api.service.upload().await?;
-    let incoming = Incoming { upload, decoder, bytes_max: api.options.max_upload_bytes, came: 0, decoded: 0 };
-    incoming.take(payload, api, new).await
+    Incoming::after(0, &upload, decoder, api).take(payload, api.options.upload_idle).await?;
+    upload.commit(new).await.map_err(refused)
 }
 
-/// An upload, and how much of it there is; the limit holds before and after decoding.
-struct Incoming {
-    upload: Upload,
+/// Where the bytes of a capture go.
+pub(crate) trait Sink {
+    /// Returns once they are written, so that the sender cannot outrun the disk.
+    fn write(&self, bytes: Bytes) -> impl Future<Output = Result<(), ServiceError>>;
+}
+
+impl Sink for Upload {
+    fn write(&self, bytes: Bytes) -> impl Future<Output = Result<(), ServiceError>> {
+        Self::write(self, bytes)
+    }
+}
+
+impl Sink for Appending {
+    fn write(&self, bytes: Bytes) -> impl Future<Output = Result<(), ServiceError>> {
+        Self::write(self, bytes)
+    }
+}
+
+/// Bytes on their way into a sink, and how many there are; the limit holds before and after decoding.
+pub(crate) struct Incoming<'a, S> {
+    sink: &'a S,
     decoder: Decoder,
+    service: &'a Service,
     bytes_max: u64,
     came: u64,
     decoded: u64,
+    /// Up to where there was room.
+    checked: u64,
 }
 
-impl Incoming {
-    async fn take(
-        mut self,
-        payload: &mut Payload,
-        api: &State,
-        new: NewProfile,
-    ) -> Result<Received, Problem> {
-        while let Some(chunk) = next(payload, api.options.upload_idle).await? {
+impl<'a, S: Sink> Incoming<'a, S> {
+    /// What comes after so many bytes.
+    pub(crate) fn after(offset: u64, sink: &'a S, decoder: Decoder, api: &'a State) -> Self {
+        let bytes_max = api.options.max_upload_bytes;
+        Self {
+            sink,
+            decoder,
+            service: &api.service,
+            bytes_max,
+            came: offset,
+            decoded: offset,
+            checked: offset,
+        }
+    }
+
+    /// Takes all of a body.
+    pub(crate) async fn take(&mut self, payload: &mut Payload, idle: Duration) -> Result<(), Problem> {
+        while let Some(chunk) = next(payload, idle).await? {
             self.came += chunk.len() as u64;
             if self.came > self.bytes_max {
                 return Err(too_large(self.bytes_max));
@@ -75,8 +129,7 @@ impl Incoming {
             self.write(chunk).await?;
         }
         let rest = self.decoder.finish().map_err(undecodable)?;
-        self.write_decoded(rest.into()).await?;
-        self.upload.commit(new).await.map_err(refused)
+        self.write_decoded(rest.into()).await
     }
 
     async fn write(&mut self, mut chunk: Bytes) -> Result<(), Problem> {
@@ -92,16 +145,23 @@ impl Incoming {
     }
 
     async fn write_decoded(&mut self, piece: Bytes) -> Result<(), Problem> {
-        self.decoded += piece.len() as u64;
-        match (self.decoded > self.bytes_max, piece.is_empty()) {
-            (true, _) => Err(too_large(self.bytes_max)),
-            (_, true) => Ok(()),
-            _ => self.upload.write(piece).await.map_err(refused),
+        if piece.is_empty() {
+            return Ok(());
         }
+        self.decoded += piece.len() as u64;
+        if self.decoded > self.bytes_max {
+            return Err(too_large(self.bytes_max));
+        }
+        if self.decoded - self.checked > ROOM_BYTES {
+            self.checked = self.decoded;
+            self.service.check_room(0).await?;
+        }
+        self.sink.write(piece).await.map_err(refused)
     }
 }
 
-fn refused(error: ServiceError) -> Problem {
+/// What the service says of bytes that are no capture.
+pub(crate) fn refused(error: ServiceError) -> Problem {
     match error {
         ServiceError::Refused(reason) => Problem::new(&NOT_A_PROFILE, reason),
         error => error.into(),

@@ -221,6 +221,8 @@ pub(crate) struct RunArguments {
     /// A label to be written into the capture; may be repeated
     #[arg(short, long = "label", value_name = "KEY=VALUE", value_parser = label)]
     pub(crate) labels: Vec<(String, String)>,
+    #[command(flatten)]
+    pub(crate) live: LiveArguments,
     /// The capture library [default: libbytehound.so beside this program]
     #[arg(long, value_name = "PATH", env = "BYTEHOUND_LIBRARY")]
     pub(crate) library: Option<PathBuf>,
@@ -303,6 +305,18 @@ pub(crate) struct GatherArguments {
     /// Folder for the captures
     #[arg(short, long, value_name = "DIR", default_value = ".")]
     pub(crate) output_dir: PathBuf,
+    #[command(flatten)]
+    pub(crate) live: LiveArguments,
+}
+
+/// Where captures go while they are written, beside their files.
+#[derive(Debug, Args)]
+pub(crate) struct LiveArguments {
+    /// A server to send captures to, too, while they are written
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: Option<String>,
+    #[command(flatten)]
+    pub(crate) credentials: Credentials,
 }
 
 #[derive(Debug, Args)]

@@ -43,6 +43,16 @@ impl Client {
         self.authorized(self.agent.post(format!("{}{path}", self.url)))
     }
 
+    /// A PATCH of a path.
+    pub(crate) fn patch(&self, path: &str) -> RequestBuilder<WithBody> {
+        self.authorized(self.agent.patch(format!("{}{path}", self.url)))
+    }
+
+    /// A DELETE of a path.
+    pub(crate) fn delete(&self, path: &str) -> RequestBuilder<WithoutBody> {
+        self.authorized(self.agent.delete(format!("{}{path}", self.url)))
+    }
+
     /// What the server answered, if it could be reached.
     pub(crate) fn reached(&self, answer: Result<Response<Body>, ureq::Error>) -> Result<Response<Body>> {
         answer.with_context(|| format!("cannot reach `{}`; is `bytehound server` running?", self.url))
@@ -83,6 +93,31 @@ impl Client {
             }
         }
         bail!("the server went away before profile `{id}` was ready")
+    }
+
+    /// Begins an upload that is shown while it grows; gives its path.
+    pub(crate) fn begin_live(&self, name: &str) -> Result<String> {
+        let answer =
+            self.json(self.post("/v1/uploads").query("live", "true").query("name", name).send_empty())?;
+        let id = answer["id"].as_str().context("the server's answer has no id")?;
+        Ok(format!("/v1/uploads/{id}"))
+    }
+
+    /// Sends the next bytes of an upload.
+    pub(crate) fn append(&self, upload: &str, offset: u64, bytes: &[u8]) -> Result<()> {
+        let request = self.patch(upload).header("upload-offset", offset.to_string());
+        accepted(self.reached(request.send(bytes))?).map(drop)
+    }
+
+    /// Ends an upload; gives what it has become.
+    pub(crate) fn complete(&self, upload: &str, offset: u64) -> Result<Value> {
+        let request = self.patch(upload).header("upload-offset", offset.to_string());
+        self.json(request.header("upload-complete", "?1").send_empty())
+    }
+
+    /// Gives an upload up.
+    pub(crate) fn abandon(&self, upload: &str) -> Result<()> {
+        accepted(self.reached(self.delete(upload).call())?).map(drop)
     }
 
     fn authorized<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {

@@ -10,7 +10,7 @@ use crate::arguments::GatherArguments;
 use crate::interrupt;
 use anyhow::{Context, Result, ensure};
 use bytehound_format::protocol::SERVER_PORT;
-use download::{Connection, Download};
+use download::{Connection, Destination, Download};
 use report::Report;
 use std::net::{SocketAddr, ToSocketAddrs};
 
@@ -21,20 +21,21 @@ pub(crate) fn gather(arguments: &GatherArguments) -> Result<u8> {
         .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
     interrupt::watch();
     let report = Report::new();
+    let destination = Destination { folder, live: &arguments.live };
     match &arguments.target {
-        Some(target) => gather_from(target, arguments, &report)?,
-        None => discovery::gather_all(folder, &report)?,
+        Some(target) => gather_from(target, destination, &report)?,
+        None => discovery::gather_all(destination, &report)?,
     }
     Ok(0)
 }
 
-fn gather_from(target: &str, arguments: &GatherArguments, report: &Report) -> Result<()> {
+fn gather_from(target: &str, destination: Destination<'_>, report: &Report) -> Result<()> {
     let addresses = resolve(target).with_context(|| {
         format!("cannot find `{target}`; name a machine and a port, as in `192.168.0.7:{SERVER_PORT}`")
     })?;
     let connection =
         Connection::to_first(&addresses).with_context(|| format!("cannot gather from `{target}`"))?;
-    let outcome = Download::begin(connection, &arguments.output_dir, report)
+    let outcome = Download::begin(connection, destination, report)
         .and_then(|download| download.run(|_| {}))
         .with_context(|| format!("cannot gather from `{target}`"))?;
     report.outcome(&outcome);

@@ -9,6 +9,7 @@ mod gather;
 mod ingest_bar;
 mod interrupt;
 mod library;
+mod live;
 mod logging;
 mod repack;
 mod run;

@@ -6,6 +6,7 @@ mod rescue;
 mod signals;
 
 use crate::arguments::RunArguments;
+use crate::live::{Live, Sent};
 use anyhow::{Context, Result, ensure};
 use bytehound_settings::Settings;
 use captures::{Pattern, Processes};
@@ -31,13 +32,23 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<u8> {
     let settings = settings(&command);
     let shared = Shared::with(&mut command);
     let started = SystemTime::now();
-    let (pid, status) =
-        signals::run(&mut command).with_context(|| format!("cannot run `{}`", program.to_string_lossy()))?;
-    let processes = if settings.track_child_processes { Processes::All } else { Processes::One(pid) };
+    let captures = |pid| {
+        let processes = if settings.track_child_processes { Processes::All } else { Processes::One(pid) };
+        Pattern::new(&pattern, processes)
+    };
+    let mut live = None;
+    let begin = |pid| {
+        let captures = captures(pid);
+        let find = move || captures.find_since(started).into_iter().map(|(path, _)| path).collect();
+        live = Live::begin_if_wanted(&arguments.live, find);
+    };
+    let (pid, status) = signals::run(&mut command, begin)
+        .with_context(|| format!("cannot run `{}`", program.to_string_lossy()))?;
     complete(&shared, status);
     if !pattern.as_os_str().is_empty() {
-        report(&Pattern::new(&pattern, processes), started);
+        report(&captures(pid), started);
     }
+    live.map(Live::end).into_iter().flatten().for_each(report_sent);
     signals::end_like(status)
 }
 
@@ -128,6 +139,13 @@ fn report(pattern: &Pattern, started: SystemTime) {
             "bytehound: nothing was captured. Is the program linked statically, set-uid, or for another architecture? \
              Then it cannot be preloaded. MEMORY_PROFILER_LOG=info says more."
         );
+    }
+}
+
+fn report_sent((path, sent): Sent) {
+    match sent {
+        Ok(id) => eprintln!("bytehound: `{}` is the profile {id}", path.display()),
+        Err(error) => eprintln!("bytehound: warning: `{}` could not be sent: {error:#}", path.display()),
     }
 }
 

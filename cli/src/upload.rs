@@ -15,7 +15,7 @@ pub(crate) fn upload(arguments: &UploadArguments) -> Result<u8> {
     for path in &arguments.files {
         let answer = send(&server, path, &arguments.labels)
             .with_context(|| format!("cannot upload `{}`", path.display()))?;
-        let id = answer["id"].as_str().context("the server's answer has no id: is it a bytehound server?")?;
+        let id = &id(&answer)?;
         match arguments.json {
             true => println!("{answer}"),
             false => println!("{id}"),
@@ -41,6 +41,22 @@ fn send(server: &Client, path: &Path, labels: &[(String, String)]) -> Result<Val
     let answer = request.send(SendBody::from_reader(&mut body));
     bar.finish_and_clear();
     server.json(answer)
+}
+
+fn id(answer: &Value) -> Result<String> {
+    let id = answer["id"].as_str();
+    id.map(str::to_owned).context("the server's answer has no id: is it a bytehound server?")
+}
+
+/// Sends a capture without labels; gives its id.
+pub(crate) fn send_whole(server: &Client, path: &Path) -> Result<String> {
+    id_of(&send(server, path, &[])?)
+}
+
+/// The id in the server's answer.
+pub(crate) fn id_of(answer: &Value) -> Result<String> {
+    let id = answer["id"].as_str();
+    id.map(str::to_owned).context("the server's answer has no id: is it a bytehound server?")
 }
 
 fn bar(name: &str, size: u64) -> ProgressBar {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::evaluate::{conjunction, evaluate};
@@ -12,7 +13,7 @@ use crate::{Cancel, IndexError, Profile, Selection};
 const STEPS_MAX: usize = 1000;
 
 /// The steps of an evaluation, the last one first.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Explanation {
     /// What is done, each step followed by those that come before it.
     pub steps: Vec<Step>,
@@ -21,7 +22,7 @@ pub struct Explanation {
 }
 
 /// One step.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Step {
     /// How many steps wait for this one.
     pub depth: usize,
@@ -36,7 +37,7 @@ pub struct Step {
 }
 
 /// What became of the blocks of rows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Blocks {
     /// Columns were read, and rows tested.
     pub tested: usize,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{BacktraceId, MapId};
@@ -12,7 +13,7 @@ pub type BacktraceSet = IdSet<BacktraceId>;
 pub type MapSet = IdSet<MapId>;
 
 /// Ids of one profile, each once, in order. Cheap to clone.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "Vec<T>", bound(serialize = "T: Serialize", deserialize = "T: Deserialize<'de> + Ord"))]
 pub struct IdSet<T>(Arc<[T]>);
 

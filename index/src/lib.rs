@@ -22,6 +22,7 @@ mod explain;
 mod extents;
 mod frame;
 mod groups;
+mod histograms;
 mod id_set;
 pub mod layout;
 mod map;
@@ -53,6 +54,7 @@ pub use error::IndexError;
 pub use explain::{Blocks, Explanation, Step};
 pub use frame::{Backtrace, Frame};
 pub use groups::Group;
+pub use histograms::{Bin, Histogram, Histograms, Tally};
 pub use id_set::{BacktraceSet, IdSet, MapSet};
 pub use map::{
     Access, CompatibleMapTimeline, Mallopt, Map, MapBucket, MapCall, MapLevels, MapPredicate, MapTimeline,

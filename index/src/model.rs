@@ -1,11 +1,12 @@
 //! What is said about a profile as a whole, and about one of its backtraces or time buckets.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::layout::LAYOUT_VERSION;
 
 /// A backtrace of one profile.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct BacktraceId(pub u32);
 
 /// A frame of one profile.
@@ -13,7 +14,7 @@ pub struct BacktraceId(pub u32);
 pub struct FrameId(pub u32);
 
 /// A map of one profile, in the order of the capture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct MapId(pub u32);
 
 /// A row of one profile: an allocation, in order of (birth, id).

@@ -4,6 +4,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 
 use regex::{Regex, RegexBuilder};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::IndexError;
@@ -12,7 +13,7 @@ use crate::IndexError;
 const COMPILED_BYTES_MAX: usize = 4 << 20;
 
 /// A regular expression that compiles, searched for anywhere in a name.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub struct Pattern(Regex);
 

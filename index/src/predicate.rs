@@ -2,6 +2,7 @@
 
 mod display;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{BacktraceSet, MapSet, Pattern};
@@ -11,7 +12,7 @@ use crate::{BacktraceSet, MapSet, Pattern};
 /// Instants are µs after T0, the start of the profile; durations are µs. What was never freed lives until T1.
 /// "Group" conditions look at all that the capture says of the allocation's backtrace, whatever else is selected.
 /// A chain is what `realloc` made of one block; an allocation that was never reallocated is a chain of its own.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Predicate {
@@ -103,7 +104,7 @@ pub enum Predicate {
 }
 
 /// One side of a range.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Bound {
     /// `≥`
@@ -117,7 +118,7 @@ pub enum Bound {
 }
 
 /// A share of a number: 1.0 is all of it.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Share(pub f64);
 

@@ -2,18 +2,20 @@
 
 mod incoming;
 mod meta;
+mod prefix;
 mod reader;
 mod source;
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub use incoming::{FIRST_BYTES_MAX, IncomingCapture};
 pub(crate) use meta::Meta;
+pub use prefix::CapturePrefix;
 pub use reader::CaptureReader;
 
 use crate::layout::Layout;
@@ -67,9 +69,7 @@ impl Captures {
 
     /// Begins to receive a capture. Nothing of it is kept unless it is committed.
     pub fn receive(&self) -> Result<IncomingCapture> {
-        // Relaxed: only the numbers have to differ.
-        let number = self.shared.arrivals.fetch_add(1, Ordering::Relaxed);
-        IncomingCapture::create(self.clone(), self.layout().incoming().join(number.to_string()))
+        IncomingCapture::create(self.clone(), self.arrival())
     }
 
     /// Takes in a capture that stays where it lies. A file that was read before is known again by device, inode, size
@@ -152,6 +152,13 @@ impl Captures {
             _ => false,
         };
         Ok(self.shared.catalog.list()?.into_iter().find(known).map(|record| record.id))
+    }
+
+    /// A new name in `incoming/`.
+    fn arrival(&self) -> PathBuf {
+        // Relaxed: only the numbers have to differ.
+        let number = self.shared.arrivals.fetch_add(1, Ordering::Relaxed);
+        self.layout().incoming().join(number.to_string())
     }
 
     fn layout(&self) -> &Layout {

@@ -59,7 +59,9 @@ mod tokens;
 mod usage;
 
 pub use build_key::{BuildKey, Generation, StoredBuild};
-pub use captures::{CaptureReader, Captures, FIRST_BYTES_MAX, IncomingCapture, NewProfile, Received};
+pub use captures::{
+    CapturePrefix, CaptureReader, Captures, FIRST_BYTES_MAX, IncomingCapture, NewProfile, Received,
+};
 pub use catalog::{Catalog, Lease, Origin, ProfileRecord, ProfileState, Published, SUMMARY_LEN_MAX};
 pub use damage::{Damage, DamageLog};
 pub use error::StoreError;

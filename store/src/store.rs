@@ -103,6 +103,14 @@ impl Store {
         self.parts.layout.root()
     }
 
+    /// How many bytes can still be written where the data lies.
+    pub fn free_bytes(&self) -> Result<u64> {
+        let root = self.parts.layout.root();
+        let file_system =
+            rustix::fs::statvfs(root).map_err(|error| StoreError::io("look at", root)(error.into()))?;
+        Ok(file_system.f_bavail.saturating_mul(file_system.f_frsize))
+    }
+
     /// The raw captures.
     #[must_use]
     pub fn captures(&self) -> &Captures {
@@ -162,7 +170,10 @@ impl Store {
     pub fn delete_profile(&self, id: &ProfileId) -> Result<()> {
         let existed = self.parts.captures.delete(id)?;
         for build in self.parts.builds()?.iter().filter(|build| build.profile == *id) {
-            self.delete_build(build)?;
+            // One that is being written can come back while it is removed: it is nobody's any more.
+            if let Err(error) = self.delete_build(build) {
+                tracing::warn!("{error}; the next start removes it");
+            }
         }
         if existed { Ok(()) } else { Err(StoreError::NoSuchProfile(id.clone())) }
     }

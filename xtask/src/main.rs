@@ -5,6 +5,7 @@ mod build;
 mod demo;
 mod fuzz;
 mod gen_dat;
+mod schemathesis;
 mod served;
 mod shell;
 mod test;

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything that has to hold.
 
 use crate::build;
+use crate::schemathesis;
 use crate::shell::{cargo, program, root, run};
 use crate::tools;
 use anyhow::Result;
@@ -25,6 +26,9 @@ pub(crate) fn start(options: &Options) -> Result<()> {
     build::programs()?;
     web_ui()?;
     rust(options)?;
+    if options.long {
+        schemathesis::check()?;
+    }
     browser()
 }
 

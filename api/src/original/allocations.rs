@@ -15,7 +15,7 @@ use std::io::Write;
 use std::sync::Arc;
 
 #[derive(Clone, Copy)]
-enum SortBy {
+pub(super) enum SortBy {
     Timestamp,
     Address,
     Size,
@@ -28,6 +28,9 @@ struct Question {
     strips_template_arguments: bool,
 }
 
+pub(super) const SORTS: [(&str, SortBy); 3] =
+    [("timestamp", SortBy::Timestamp), ("address", SortBy::Address), ("size", SortBy::Size)];
+
 /// The allocations that match, one by one.
 pub(crate) async fn allocations(api: Api, request: HttpRequest) -> Answer {
     let question = Question::read(&Parameters::of(&request))?;
@@ -37,10 +40,9 @@ pub(crate) async fn allocations(api: Api, request: HttpRequest) -> Answer {
 
 impl Question {
     fn read(parameters: &Parameters) -> Result<Self, Problem> {
-        let sorts = [("timestamp", SortBy::Timestamp), ("address", SortBy::Address), ("size", SortBy::Size)];
         Ok(Self {
             filter: Filter::of_allocations(parameters)?,
-            sort: parameters.word("sort_by", &sorts)?.unwrap_or(SortBy::Timestamp),
+            sort: parameters.word("sort_by", &SORTS)?.unwrap_or(SortBy::Timestamp),
             page: Page::read(parameters)?,
             strips_template_arguments: parameters.read("strip_template_args")?.unwrap_or(false),
         })

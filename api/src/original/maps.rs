@@ -16,9 +16,9 @@ use std::cmp::Reverse;
 use std::io::Write;
 use std::sync::Arc;
 
-type Key = fn(&Map<'_>) -> u64;
+pub(super) type Key = fn(&Map<'_>) -> u64;
 
-const SORTS: [(&str, Key); 4] = [
+pub(super) const SORTS: [(&str, Key); 4] = [
     ("timestamp", |map| map.mapped_us),
     ("address", |map| map.address),
     ("size", |map| map.size),

@@ -4,6 +4,7 @@
 
 mod access;
 mod answers;
+mod document;
 mod escaping;
 mod filters;
 mod golden;
@@ -15,6 +16,7 @@ mod problems;
 mod profiles;
 mod questions;
 mod recorded;
+mod sessions;
 mod support;
 mod uploads;
 mod written;

@@ -291,3 +291,31 @@ fn a_filter_is_explained() {
     assert_eq!(steps[1]["depth"], 1);
     assert!(steps[1]["blocks"].is_null(), "{explained}");
 }
+
+#[test]
+fn histograms_count_every_allocation_once() {
+    let server = server("simulation.decoded.dat");
+    let everything = ask(&server, "histograms", &json!({}));
+    let info = server.get("/v1/profiles/last").json()["info"].clone();
+    let (sizes, lifetimes) = (list(&everything, "sizes"), list(&everything, "lifetimes"));
+    assert_eq!(sum(sizes, "count"), info["allocations"].as_u64().unwrap());
+    assert_eq!(sum(sizes, "bytes"), info["allocated_bytes"].as_u64().unwrap());
+    assert_eq!(everything["data"]["never_freed"]["count"], info["leaked_count"]);
+    assert_eq!(everything["data"]["never_freed"]["bytes"], info["leaked_bytes"]);
+    assert_eq!(sum(lifetimes, "count"), sum(sizes, "count") - info["leaked_count"].as_u64().unwrap());
+    assert_eq!(everything["meta"], json!({"exact": true, "source": "allocations"}));
+    for (field, condition) in [("sizes", "size"), ("lifetimes", "lifetime")] {
+        for bin in list(&everything, field) {
+            let [at_least, at_most] =
+                ["at_least", "at_most"].map(|side| json!({condition: {side: bin[side]}}));
+            let filter = json!({"filter": [at_least, at_most, "temporary"], "limit": 0});
+            let temporary = ask(&server, "allocations", &filter)["data"]["total"].as_u64().unwrap();
+            let filter = json!({"filter": [at_least, at_most, "leaked"], "limit": 0});
+            let leaked = match field {
+                "sizes" => ask(&server, "allocations", &filter)["data"]["total"].as_u64().unwrap(),
+                _ => 0,
+            };
+            assert_eq!(bin["count"], temporary + leaked, "{field} {bin}");
+        }
+    }
+}

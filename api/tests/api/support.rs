@@ -56,11 +56,20 @@ impl TestServer {
     }
 
     pub(crate) fn with(options: ApiOptions) -> Self {
+        Self::on(|| Store::temporary().unwrap(), options, Options::default())
+    }
+
+    /// On a store that `open` gives, with limits of its own.
+    pub(crate) fn on(
+        open: impl FnOnce() -> Store + Send + 'static,
+        options: ApiOptions,
+        limits: Options,
+    ) -> Self {
         let options = ApiOptions { port: 0, ..options };
         let (started, start) = mpsc::channel();
         let thread = std::thread::spawn(move || {
             System::new().block_on(async move {
-                let service = Service::start(Store::temporary().unwrap(), Options::default());
+                let service = Service::start(open(), limits);
                 let tokens = service.tokens().clone();
                 let (server, address) = server(service, options).unwrap();
                 started.send((address, tokens, server.handle())).unwrap();
@@ -100,6 +109,12 @@ impl TestServer {
         answer(self.agent.patch(self.url(path)).send(body.to_string()).unwrap())
     }
 
+    pub(crate) fn patch(&self, path: &str, body: &[u8], headers: &[(&str, &str)]) -> Answer {
+        let request = self.agent.patch(self.url(path));
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        answer(request.send(body).unwrap())
+    }
+
     pub(crate) fn delete(&self, path: &str) -> Answer {
         answer(self.agent.delete(self.url(path)).call().unwrap())
     }
@@ -112,6 +127,26 @@ impl TestServer {
 
     pub(crate) fn post_json(&self, path: &str, body: &Value) -> Answer {
         self.post(path, body.to_string().as_bytes(), &[("content-type", "application/json")])
+    }
+
+    /// Any method, with a body of a media type.
+    pub(crate) fn request(&self, method: &str, path: &str, body: Option<(&str, &[u8])>) -> Answer {
+        self.request_with(method, path, body, &[])
+    }
+
+    pub(crate) fn request_with(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<(&str, &[u8])>,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let request =
+            ureq::http::Request::builder().method(method.to_ascii_uppercase().as_str()).uri(self.url(path));
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        let (media, body) = body.unwrap_or(("text/plain", b""));
+        let request = request.header("content-type", media).body(body).unwrap();
+        answer(self.agent.run(request).unwrap())
     }
 
     /// Uploads a golden capture, and follows it until it is ready; gives its id.

@@ -1,7 +1,9 @@
 //! Captures on their way in: whole, cut off, encoded, too large, and no captures at all.
 
 use crate::support::{TestServer, golden};
+use bytehound_actors::Options;
 use bytehound_api::ApiOptions;
+use bytehound_store::{NewProfile, Store};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::json;
@@ -41,6 +43,67 @@ fn a_capture_is_created_once_and_known_after() {
     assert_eq!(profiles[0]["name"], "first");
     assert_eq!(profiles[0]["labels"], json!({"branch": "main", "run": "2", "suite": "parse"}));
     assert_eq!(profiles[0]["size_bytes"], bytes.len());
+}
+
+#[test]
+fn the_same_capture_at_once_is_one_profile_and_every_sender_succeeds() {
+    let server = TestServer::start();
+    let bytes = golden(CAPTURE);
+    let senders = std::sync::Barrier::new(50);
+    let send = || {
+        senders.wait();
+        server.post("/v1/profiles", &bytes, &[])
+    };
+    let answers: Vec<_> = std::thread::scope(|scope| {
+        let running: Vec<_> = (0..50).map(|_| scope.spawn(send)).collect();
+        running.into_iter().map(|sender| sender.join().unwrap()).collect()
+    });
+    let statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
+    assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 1, "{statuses:?}");
+    assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 49, "{statuses:?}");
+    assert!(answers.iter().all(|answer| answer.json()["id"] == answers[0].json()["id"]));
+    assert_eq!(server.profiles().len(), 1);
+}
+
+#[test]
+fn a_disk_without_room_is_only_read() {
+    let limits = Options { free_bytes_min: u64::MAX, ..Options::default() };
+    let server = TestServer::on(store_with_capture, ApiOptions::default(), limits);
+    let id = server.profiles()[0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(server.events(&id).last().unwrap().0, "done");
+    for (path, body) in [("/v1/profiles", golden("cull.raw.dat")), ("/v1/uploads", Vec::new())] {
+        let refused = server.post(path, &body, &[]);
+        assert_eq!((refused.status, &refused.json()["code"]), (507, &json!("disk_full")), "{path}");
+    }
+    assert_eq!(server.get(&format!("/v1/profiles/{id}/summary")).status, 200);
+    assert_eq!(server.delete(&format!("/v1/profiles/{id}")).status, 204);
+}
+
+fn store_with_capture() -> Store {
+    let store = Store::temporary().unwrap();
+    let mut incoming = store.captures().receive().unwrap();
+    incoming.write_all(&golden(CAPTURE)).unwrap();
+    incoming.commit(NewProfile::default()).unwrap();
+    store
+}
+
+#[test]
+fn uploads_that_memory_has_no_room_for_are_told_to_come_back() {
+    let options = ApiOptions { upload_memory_bytes: 0, ..ApiOptions::default() };
+    let server = TestServer::with(options);
+    let head = "POST /v1/profiles HTTP/1.1\r\nHost: localhost\r\nContent-Encoding: zstd\r\nContent-Length: 1000\r\n\r\n";
+    let mut holds = TcpStream::connect(server.address).unwrap();
+    holds.write_all(head.as_bytes()).unwrap();
+    let encoded = zstd(&golden(CAPTURE));
+    // The first holds all that there is as soon as its head was read.
+    let refused = loop {
+        let answer = server.post("/v1/profiles", &encoded, &[("content-encoding", "zstd")]);
+        if answer.status == 429 {
+            break answer;
+        }
+    };
+    assert_eq!((refused.json()["code"].as_str(), refused.header("retry-after")), (Some("overloaded"), "5"));
+    drop(holds);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Programs that announce themselves, and a download from each.
 
-use super::download::{Connection, Download, Milestone};
+use super::download::{Connection, Destination, Download, Milestone};
 use super::gates::{Gates, Pass};
 use super::report::Report;
 use crate::interrupt;
@@ -10,7 +10,6 @@ use bytehound_format::protocol::{BROADCAST_PORT, BroadcastHeader, PROTOCOL_VERSI
 use std::collections::HashSet;
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
-use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -26,7 +25,7 @@ const LAMENTS_MAX: usize = 1000;
 const INITIAL_MAX: Duration = Duration::from_secs(60);
 
 /// Gathers from every program that is heard, until an end is asked for.
-pub(super) fn gather_all(folder: &Path, report: &Report) -> Result<()> {
+pub(super) fn gather_all(destination: Destination<'_>, report: &Report) -> Result<()> {
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, BROADCAST_PORT)).with_context(|| {
         format!(
             "cannot listen for announcements on UDP port {BROADCAST_PORT}; does another `bytehound gather` run? \
@@ -35,7 +34,7 @@ pub(super) fn gather_all(folder: &Path, report: &Report) -> Result<()> {
     })?;
     socket.set_read_timeout(Some(LOOK))?;
     report.say(&format!("listening for programs on UDP port {BROADCAST_PORT}; Ctrl-C ends"));
-    let gathering = Gathering { folder, report, gates: Gates::default(), known: Mutex::default() };
+    let gathering = Gathering { destination, report, gates: Gates::default(), known: Mutex::default() };
     std::thread::scope(|scope| {
         let mut datagram = vec![0; DATAGRAM_LEN_MAX];
         while !interrupt::is_stopped() {
@@ -65,7 +64,7 @@ fn is_quiet(kind: ErrorKind) -> bool {
 
 /// What all downloads share.
 struct Gathering<'a> {
-    folder: &'a Path,
+    destination: Destination<'a>,
     report: &'a Report,
     gates: Gates,
     known: Mutex<Known>,
@@ -124,7 +123,7 @@ impl Gathering<'_> {
 
     fn download(&self, connection: Connection, mut pass: Option<Pass<'_>>) {
         let begun = Instant::now();
-        let outcome = Download::begin(connection, self.folder, self.report).and_then(|download| {
+        let outcome = Download::begin(connection, self.destination, self.report).and_then(|download| {
             download.run(|milestone| {
                 if milestone == Milestone::HasHistory || begun.elapsed() > INITIAL_MAX {
                     pass = None;

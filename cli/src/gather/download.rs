@@ -2,7 +2,9 @@
 
 use super::file;
 use super::report::Report;
+use crate::arguments::LiveArguments;
 use crate::interrupt;
+use crate::live::Live;
 use anyhow::{Context, Result, bail, ensure};
 use bytehound_format::DataId;
 use bytehound_format::protocol::{BroadcastHeader, PROTOCOL_VERSION, Request, Response};
@@ -159,6 +161,8 @@ pub(super) struct Outcome {
     /// Its size.
     pub(super) bytes: u64,
     pub(super) end: End,
+    /// The profile that it is, if it was to go to a server.
+    pub(super) sent: Option<Result<String>>,
 }
 
 /// How far a download is, for those who wait for it.
@@ -170,27 +174,41 @@ pub(super) enum Milestone {
     HasHistory,
 }
 
+/// Where captures go.
+#[derive(Clone, Copy)]
+pub(super) struct Destination<'a> {
+    pub(super) folder: &'a Path,
+    /// Who gets them, too.
+    pub(super) live: &'a LiveArguments,
+}
+
 /// A capture on its way into a file.
 pub(super) struct Download<'a> {
     connection: Connection,
-    folder: &'a Path,
+    destination: Destination<'a>,
     file: Option<(File, PathBuf)>,
+    live: Option<Live>,
     bytes: u64,
     bar: ProgressBar,
 }
 
 impl<'a> Download<'a> {
     /// Asks for the capture.
-    pub(super) fn begin(mut connection: Connection, folder: &'a Path, report: &Report) -> Result<Self> {
+    pub(super) fn begin(
+        mut connection: Connection,
+        destination: Destination<'a>,
+        report: &Report,
+    ) -> Result<Self> {
         let bar = report.connected(connection.peer, &connection.header);
         connection.ask(Request::StartStreaming)?;
-        Ok(Self { connection, folder, file: None, bytes: 0, bar })
+        Ok(Self { connection, destination, file: None, live: None, bytes: 0, bar })
     }
 
     /// Takes the capture to its end; tells `passed` how far it is, now and then.
     pub(super) fn run(mut self, mut passed: impl FnMut(Milestone)) -> Result<Outcome> {
         let end = self.take_all(&mut passed);
         self.bar.finish_and_clear();
+        let sent = self.live.map(Live::end).into_iter().flatten().map(|(_, sent)| sent).next();
         let path = self.file.map(|(_, path)| path);
         let end = match (end, &path) {
             (Err(error), Some(path)) => {
@@ -198,7 +216,7 @@ impl<'a> Download<'a> {
             }
             (end, _) => end?,
         };
-        Ok(Outcome { path, bytes: self.bytes, end })
+        Ok(Outcome { path, bytes: self.bytes, end, sent })
     }
 
     fn take_all(&mut self, passed: &mut impl FnMut(Milestone)) -> Result<End> {
@@ -245,7 +263,13 @@ impl<'a> Download<'a> {
     fn keep(&mut self, payload: &[u8]) -> Result<()> {
         let (file, path) = match &mut self.file {
             Some(open) => open,
-            none => none.insert(file::create(self.folder, &self.connection.header)?),
+            none => {
+                let created = file::create(self.destination.folder, &self.connection.header)?;
+                let path = created.1.clone();
+                let find = move || vec![path.clone()];
+                self.live = Live::begin_if_wanted(self.destination.live, find);
+                none.insert(created)
+            }
         };
         file.write_all(payload).with_context(|| format!("cannot write to `{}`", path.display()))?;
         self.bytes += payload.len() as u64;

@@ -59,6 +59,11 @@ impl Report {
             End::Stopped => "ends where gathering was stopped",
         };
         self.say(&format!("the capture in `{}` ({size}) {how}", path.display()));
+        match &outcome.sent {
+            Some(Ok(id)) => self.say(&format!("it is the profile {id}")),
+            Some(Err(error)) => self.say(&format!("it could not be sent: {error:#}")),
+            None => {}
+        }
         self.bars.suspend(|| println!("{}", path.display()));
     }
 }

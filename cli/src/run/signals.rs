@@ -22,14 +22,15 @@ const FORWARDED: [libc::c_int; 8] = [
     libc::SIGWINCH,
 ];
 
-/// Runs a program to its end, passing signals on. Gives its process id and how it ended.
-pub(crate) fn run(command: &mut Command) -> io::Result<(u32, ExitStatus)> {
+/// Runs a program to its end, passing signals on. Tells its process id when it has begun; gives that and how it ended.
+pub(crate) fn run(command: &mut Command, begun: impl FnOnce(u32)) -> io::Result<(u32, ExitStatus)> {
     let waited_for = signal_set(&FORWARDED, libc::SIGCHLD);
     let before = block(&waited_for)?;
     // SAFETY: between fork and exec only `pthread_sigmask` is called, which is async-signal-safe.
     unsafe { command.pre_exec(move || set_mask(&before).map(drop)) };
     let mut child = command.spawn()?;
     let pid = child.id();
+    begun(pid);
     let status = wait(&mut child, &waited_for)?;
     set_mask(&before)?;
     Ok((pid, status))

@@ -1,9 +1,10 @@
 //! The sums that are compared.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Names one of [`Metrics`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Metric {
     /// Σ size of what was never freed.
@@ -22,7 +23,7 @@ pub enum Metric {
 /// Sums over allocations of one or several runs; or, as `Metrics<i64>`, differences of such.
 ///
 /// All of them add up over stacks. They wrap, so that they add up even for a damaged capture whose sizes make no sense.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Metrics<T = u64> {
     /// [`Metric::LeakedBytes`]
     pub leaked_bytes: T,

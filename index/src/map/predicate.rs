@@ -1,5 +1,6 @@
 //! One condition on a map, as data.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{BacktraceSet, Bound, Pattern};
@@ -9,7 +10,7 @@ use crate::{BacktraceSet, Bound, Pattern};
 /// Instants are µs after T0, the start of the profile; durations are µs. What was never unmapped lives until T1. A map
 /// that is older than the capture, or was not made by a call that was seen, has no backtrace: conditions on the length
 /// of backtraces and on their frames leave it out, also those that name what is not wanted.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum MapPredicate {

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use super::{Captures, NewProfile, Received};
+use super::{CapturePrefix, Captures, NewProfile, Received};
 use crate::{ProfileId, Result, StoreError, durable};
 
 /// How much of a capture's beginning is kept for a sanity check before it is committed.
@@ -42,6 +42,13 @@ impl IncomingCapture {
     #[must_use]
     pub fn first_bytes(&self) -> &[u8] {
         &self.first_bytes
+    }
+
+    /// What was received so far.
+    #[must_use]
+    pub fn prefix(&self) -> CapturePrefix {
+        let id = ProfileId::of(&self.hasher.finalize());
+        CapturePrefix::new(self.captures.clone(), self.path.clone(), id, self.len)
     }
 
     /// Makes the capture a profile. When this returns, neither a kill nor a power cut loses it.

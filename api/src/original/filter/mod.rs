@@ -1,5 +1,6 @@
 //! The filters that a query string can ask for: what each parameter means, to the index and in scripts.
 
+mod described;
 mod instants;
 mod interval;
 mod of_allocations;
@@ -7,6 +8,7 @@ mod of_maps;
 mod parameter;
 mod script;
 
+pub(super) use self::described::{all_of_allocations, all_of_backtraces, all_of_maps};
 pub(super) use self::script::ScriptJson;
 
 use self::parameter::{Kind, Parameter};
