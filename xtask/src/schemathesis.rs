@@ -26,7 +26,7 @@ pub(crate) fn check() -> Result<()> {
     let tool = folder.join("bin/schemathesis");
     let mut command = program(&tool.to_string_lossy());
     command.args(["run", &format!("{}/v1/openapi.json", server.url)]);
-    command.args(["--checks", CHECKS, "--max-examples", "50", "--seed", "1", "--workers", "2"]);
+    command.args(["--checks", CHECKS, "--max-examples", "50", "--seed", "1", "--workers", "1"]);
     run(&mut command)
 }
 

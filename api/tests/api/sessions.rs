@@ -64,13 +64,14 @@ fn an_upload_that_is_cut_off_anywhere_goes_on_where_it_stopped() {
             assert!(offset(&server, &id) >= at);
         }
         assert!(server.profiles().is_empty(), "what is not complete is not listed");
-        let at = offset(&server, &id);
-        // Whoever was cut off may still be read from: the one who goes on takes over, and learns where it stopped.
-        let mut answer = append(&server, &id, at, &bytes[at..], "?1");
-        if answer.status == 409 {
+        // What was cut off may only now be read, and takes over: whoever goes on asks again where it stopped.
+        let answer = loop {
             let at = offset(&server, &id);
-            answer = append(&server, &id, at, &bytes[at..], "?1");
-        }
+            let answer = append(&server, &id, at, &bytes[at..], "?1");
+            if answer.status != 409 {
+                break answer;
+            }
+        };
         assert_eq!(answer.status, 201, "{}", answer.text());
         assert_eq!(answer.json()["id"], whole);
         assert_eq!(server.delete(&format!("/v1/profiles/{}", whole.as_str().unwrap())).status, 204);
