@@ -27,7 +27,8 @@ pub(crate) fn check() -> Result<()> {
     let mut command = program(&tool.to_string_lossy());
     command.args(["run", &format!("{}/v1/openapi.json", server.url)]);
     command.args(["--checks", CHECKS, "--max-examples", "50", "--seed", "1", "--workers", "1"]);
-    run(&mut command)
+    // What it remembers is kept beside it.
+    run(command.current_dir(&folder))
 }
 
 fn install(folder: &Path) -> Result<()> {
