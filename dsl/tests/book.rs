@@ -72,7 +72,9 @@ impl<'a> Signature<'a> {
         let mut arguments = vec![Vec::new()];
         for (name, types) in &self.parameters {
             let values = values(self.name, name, types);
-            let with = |before: &Vec<String>, value: &String| [before.as_slice(), &[value.clone()]].concat();
+            let with = |before: &Vec<String>, value: &String| {
+                [before.as_slice(), std::slice::from_ref(value)].concat()
+            };
             arguments = arguments
                 .iter()
                 .flat_map(|before| values.iter().map(move |value| with(before, value)))

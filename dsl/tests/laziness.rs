@@ -1,7 +1,5 @@
 //! Nothing is evaluated before somebody looks, and nothing twice: told by what the profile counted.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
 mod support;
 
 use std::sync::Arc;

@@ -29,7 +29,7 @@ impl Shelf for One {
     fn labelled(&self, labels: &BTreeMap<String, String>) -> Result<Vec<String>, String> {
         let wanted = BTreeMap::from([("run".to_owned(), "1".to_owned())]);
         let count = match labels.get("copies") {
-            Some(copies) => copies.parse().unwrap(),
+            Some(copies) => copies.parse().map_err(|_| format!("`{copies}` is no number"))?,
             None => usize::from(*labels == wanted),
         };
         Ok(vec![self.0.id().to_string(); count])

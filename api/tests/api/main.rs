@@ -16,6 +16,7 @@ mod problems;
 mod profiles;
 mod questions;
 mod recorded;
+mod scripts;
 mod sessions;
 mod support;
 mod uploads;
