@@ -22,6 +22,8 @@ pub fn server(service: Service, options: ApiOptions) -> io::Result<(Server, Sock
     let api = Api::new(State::new(service, options, !address.ip().is_loopback()));
     let server = HttpServer::new(move || App::new().app_data(api.clone()).configure(routes))
         .listen(listener)?
+        // Who hangs up waits for nothing: what was asked is given up.
+        .h1_allow_half_closed(false)
         .disable_signals()
         .shutdown_timeout(SHUTDOWN_SECONDS)
         .run();

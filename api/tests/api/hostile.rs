@@ -210,7 +210,7 @@ fn bytes_that_are_no_request_are_turned_away() {
     let mut random = Random(42);
     for _ in 0..50 {
         let bytes: Vec<u8> = (0..200).map(|_| (random.next() >> 32) as u8).collect();
-        let answer = server.raw(&bytes);
+        let answer = server.cut_off(&bytes);
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 400"), "{answer}");
     }
     assert_eq!(server.get("/healthz").status, 200);

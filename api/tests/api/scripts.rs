@@ -1,8 +1,11 @@
 //! Scripts that mean harm, and others who ask meanwhile.
 
+use std::io::Write;
+use std::net::TcpStream;
 use std::thread;
 
 use bytehound_api::ApiOptions;
+use serde_json::Value;
 
 use crate::support::TestServer;
 
@@ -53,6 +56,37 @@ fn hostile_scripts_end_by_their_limits_while_others_are_answered() {
             assert!(reasons.iter().any(|reason| message.contains(reason)), "{script}: {message}");
         });
     }
+}
+
+#[test]
+fn a_script_whose_asker_hangs_up_is_stopped() {
+    let server = two_scripts_at_a_time();
+    let id = server.upload("realloc.decoded.dat");
+    let running = || server.get("/v1/observe").json()["query"]["running"].as_u64().unwrap();
+    thread::scope(|scope| {
+        // Both would end by the same limits; the one that is waited for began first.
+        let waited_for = scope.spawn(|| server.post("/script", b"loop { }", &[]).json());
+        while running() < 1 {
+            thread::yield_now();
+        }
+        let mut hung_up = TcpStream::connect(server.address).unwrap();
+        let body = "loop { }";
+        let head = format!(
+            "POST /script?profile={id} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}",
+            body.len()
+        );
+        hung_up.write_all(format!("{head}\r\n\r\n{body}").as_bytes()).unwrap();
+        while running() < 2 {
+            assert!(!waited_for.is_finished());
+            thread::yield_now();
+        }
+        drop(hung_up);
+        while running() > 1 {
+            thread::yield_now();
+        }
+        assert!(!waited_for.is_finished(), "it ended by a limit, not by being left");
+        assert_eq!(waited_for.join().unwrap()["status"], Value::from("error"));
+    });
 }
 
 #[test]

@@ -8,7 +8,7 @@ use bytehound_store::{Scope, Store, Tokens};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use ureq::Agent;
@@ -184,11 +184,22 @@ impl TestServer {
         self.get("/v1/profiles").json()["profiles"].as_array().unwrap().clone()
     }
 
-    /// Sends bytes as they are, says that no more will come, and gives what is answered before the server hangs up.
+    /// Sends a request that asks for the connection to be closed, as it is; gives what is answered until then.
     pub(crate) fn raw(&self, request: &[u8]) -> String {
+        self.exchange(request, false)
+    }
+
+    /// Sends bytes as they are, and hangs up; gives what the server still says.
+    pub(crate) fn cut_off(&self, request: &[u8]) -> String {
+        self.exchange(request, true)
+    }
+
+    fn exchange(&self, request: &[u8], hangs_up: bool) -> String {
         let mut socket = TcpStream::connect(self.address).unwrap();
         socket.write_all(request).unwrap();
-        socket.shutdown(std::net::Shutdown::Write).unwrap();
+        if hangs_up {
+            socket.shutdown(Shutdown::Write).unwrap();
+        }
         let mut answer = Vec::new();
         // A server that hangs up with bytes unread resets the connection: what it said before counts.
         drop(socket.read_to_end(&mut answer));

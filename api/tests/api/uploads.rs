@@ -178,11 +178,11 @@ fn an_upload_that_is_cut_off_leaves_nothing() {
     };
     let length = format!("Content-Length: {}", bytes.len());
     for cut in [0, 1, 1000, bytes.len() / 2, bytes.len() - 1] {
-        let answer = server.raw(&[head(&length), bytes[..cut].to_vec()].concat());
+        let answer = server.cut_off(&[head(&length), bytes[..cut].to_vec()].concat());
         assert!(!answer.starts_with("HTTP/1.1 2"), "cut at {cut}: {answer}");
         let chunk = format!("{:x}\r\n", bytes.len()).into_bytes();
         let chunked = [head("Transfer-Encoding: chunked"), chunk, bytes[..cut].to_vec()].concat();
-        let answer = server.raw(&chunked);
+        let answer = server.cut_off(&chunked);
         assert!(!answer.starts_with("HTTP/1.1 2"), "cut at {cut}: {answer}");
     }
     assert!(server.profiles().is_empty());
