@@ -1,8 +1,9 @@
 //! Rhai: the objects and functions of the book over the index; graphs with plotters, flame graphs with inferno;
 //! native and virtual file systems.
 //!
-//! [`run`] evaluates one script over some profiles, [`mod@filter`] one that picks allocations, a [`Console`] what a person enters. Lists are plans: filters and set operations only build a
-//! `Selection`; rows are looked at when a script asks for a length, an element, groups or a picture.
+//! [`run`] evaluates one script over some profiles, [`filter()`] one that picks allocations, a [`Console`] what a person
+//! enters. Lists are plans: filters and set operations only build a `Selection`; rows are looked at when a script asks for
+//! a length, an element, groups or a picture.
 //!
 //! | file | what a script sees of it |
 //! |---|---|
