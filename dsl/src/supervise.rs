@@ -31,6 +31,15 @@ pub(crate) fn supervise<T: Send>(
 ) -> Result<T, String> {
     let &Limits { memory_bytes, niceness, .. } = limits;
     let memory_end = anonymous_bytes().map_or(u64::MAX, |now| now.saturating_add(memory_bytes));
+    let look = || {
+        if caller.is_cancelled() {
+            session.cancel().cancel();
+        } else if anonymous_bytes().is_some_and(|now| now > memory_end) {
+            session.end(format!("memory grew by more than {memory_bytes} bytes while the script ran"));
+        }
+    };
+    // Who is cancelled by now is not to get anywhere.
+    look();
     thread::scope(|scope| {
         let (done, finished) = channel::<()>();
         let evaluate = move || {
@@ -47,15 +56,8 @@ pub(crate) fn supervise<T: Send>(
             .stack_size(STACK_BYTES)
             .spawn_scoped(scope, evaluate)
             .map_err(|error| format!("no thread for the script: {error}"))?;
-        loop {
-            if caller.is_cancelled() {
-                session.cancel().cancel();
-            } else if anonymous_bytes().is_some_and(|now| now > memory_end) {
-                session.end(format!("memory grew by more than {memory_bytes} bytes while the script ran"));
-            }
-            if finished.recv_timeout(PERIOD) != Err(RecvTimeoutError::Timeout) {
-                break;
-            }
+        while finished.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
+            look();
         }
         running.join().map_err(|_| "the interpreter panicked".to_owned())
     })
