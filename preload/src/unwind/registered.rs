@@ -9,7 +9,7 @@ use core::time::Duration;
 
 use gimli::{BaseAddresses, CieOrFde, EhFrame, EndianSlice, LittleEndian, UnwindSection};
 
-use super::tables::{Bytes, Context, Found};
+use super::tables::{Bytes, Entry};
 use crate::published::PublishedWords;
 use crate::sys;
 
@@ -105,16 +105,14 @@ pub(super) fn covers(address: u64) -> bool {
 }
 
 /// Looks `address` up in the registered tables.
-pub(super) fn find(address: u64, context: &mut Context) -> Option<Found<'_>> {
-    let (reading, section, bases, entry) =
-        used().filter(|place| place.covers(address)).find_map(|place| {
-            let reading = place.read()?;
-            let section = EhFrame::from(place.bytes());
-            let bases = BaseAddresses::default().set_eh_frame(place.start.load(Ordering::Relaxed));
-            let entry = section.fde_for_address(&bases, address, EhFrame::cie_from_offset).ok()?;
-            Some((reading, section, bases, entry))
-        })?;
-    Found::read(&entry, section, &bases, context, address, Some(reading))
+pub(super) fn entry(address: u64) -> Option<Entry> {
+    used().filter(|place| place.covers(address)).find_map(|place| {
+        let reading = place.read()?;
+        let section = EhFrame::from(place.bytes());
+        let bases = BaseAddresses::default().set_eh_frame(place.start.load(Ordering::Relaxed));
+        let description = section.fde_for_address(&bases, address, EhFrame::cie_from_offset).ok()?;
+        Some(Entry { description, section, bases, reading: Some(reading) })
+    })
 }
 
 impl Place<'static> {

@@ -43,28 +43,28 @@ pub(super) struct Found<'a> {
 
 /// Looks `address` up in the tables of the module it lies in, or in those that the program registered.
 pub(super) fn find(address: u64, context: &mut Context) -> Option<Found<'_>> {
-    let Some(module) = Module::find(address) else { return registered::find(address, context) };
-    let bases =
-        BaseAddresses::default().set_eh_frame_hdr(module.index.start).set_eh_frame(module.frames.start);
-    let index = EhFrameHdr::from(module.index.bytes()).parse(&bases, 8).ok()?;
-    let section = EhFrame::from(module.frames.bytes());
-    let entry = index.table()?.fde_for_address(&section, &bases, address, EhFrame::cie_from_offset).ok()?;
-    Found::read(&entry, section, &bases, context, address, None)
+    let Entry { description, section, bases, reading } = Entry::of(address)?;
+    let row = description.unwind_info_for_address(&section, &bases, context, address).ok()?;
+    let (encoding, is_signal_frame) = (description.cie().encoding(), description.is_signal_trampoline());
+    Some(Found { row, section, encoding, is_signal_frame, reading })
 }
 
-impl<'a> Found<'a> {
-    /// Reads the row of `address` from the entry of its function.
-    pub(super) fn read(
-        entry: &FrameDescriptionEntry<Bytes>,
-        section: EhFrame<Bytes>,
-        bases: &BaseAddresses,
-        context: &'a mut Context,
-        address: u64,
-        reading: Option<Reading>,
-    ) -> Option<Self> {
-        let row = entry.unwind_info_for_address(&section, bases, context, address).ok()?;
-        let (encoding, is_signal_frame) = (entry.cie().encoding(), entry.is_signal_trampoline());
-        Some(Self { row, section, encoding, is_signal_frame, reading })
+/// What a table has of a function.
+pub(super) struct Entry {
+    pub(super) description: FrameDescriptionEntry<Bytes>,
+    pub(super) section: EhFrame<Bytes>,
+    pub(super) bases: BaseAddresses,
+    pub(super) reading: Option<Reading>,
+}
+
+impl Entry {
+    /// Apart from what reads its rows: the program's stack may be small, and each takes much of it.
+    #[inline(never)]
+    fn of(address: u64) -> Option<Self> {
+        match Module::find(address) {
+            Some(module) => module.entry(address),
+            None => registered::entry(address),
+        }
     }
 }
 
@@ -123,6 +123,16 @@ struct Module {
 }
 
 impl Module {
+    fn entry(&self, address: u64) -> Option<Entry> {
+        let bases =
+            BaseAddresses::default().set_eh_frame_hdr(self.index.start).set_eh_frame(self.frames.start);
+        let index = EhFrameHdr::from(self.index.bytes()).parse(&bases, 8).ok()?;
+        let section = EhFrame::from(self.frames.bytes());
+        let description =
+            index.table()?.fde_for_address(&section, &bases, address, EhFrame::cie_from_offset).ok()?;
+        Some(Entry { description, section, bases, reading: None })
+    }
+
     fn find(address: u64) -> Option<Self> {
         let found = find_object(address)?;
         let segment_of = |place| segment(found.start, place);
