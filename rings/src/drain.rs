@@ -186,32 +186,46 @@ impl<'a> Drain<'a> {
         self.region.lost() + self.feeds.iter().map(|feed| feed.thread.lost()).sum::<u64>()
     }
 
+    /// Callers come before those they called: a node that was being added when it was passed is given late, but before
+    /// the first that refers to it.
     fn give_stacks<S: Sink>(&mut self, sink: &mut S) -> Result<(), S::Error> {
         let (region, stacks) = (self.region, self.region.stacks());
-        let holes = core::mem::take(&mut self.holes);
-        for node in holes {
-            match stacks.get(region, node) {
-                Some(whole) => sink.stacks(node, &mut core::iter::once(whole))?,
-                None => self.holes.push(node),
-            }
-        }
+        self.give_holes(sink)?;
         let end = stacks.next();
         while self.next_node < end {
             let first = self.next_node;
-            let numbers = first.0..end.0;
+            let holes = &self.holes;
+            let is_ready = |(caller, _): &(Caller, u64)| !matches!(caller, Caller::Node(caller) if holes.contains(caller));
             let mut taken = 0;
-            let mut nodes =
-                numbers.map_while(|number| stacks.get(region, Node(number))).inspect(|_| taken += 1);
-            let mut nodes = nodes.by_ref().peekable();
+            let mut nodes = (first.0..end.0)
+                .map_while(|number| stacks.get(region, Node(number)).filter(is_ready))
+                .inspect(|_| taken += 1)
+                .peekable();
             if nodes.peek().is_some() {
                 sink.stacks(first, &mut nodes)?;
             }
             drop(nodes);
             self.next_node = Node(first.0 + taken);
             if self.next_node < end {
-                // A thread is just adding it.
-                self.holes.push(self.next_node);
+                match stacks.get(region, self.next_node) {
+                    Some(whole) => {
+                        self.give_holes(sink)?;
+                        sink.stacks(self.next_node, &mut core::iter::once(whole))?;
+                    }
+                    // A thread is just adding it.
+                    None => self.holes.push(self.next_node),
+                }
                 self.next_node.0 += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn give_holes<S: Sink>(&mut self, sink: &mut S) -> Result<(), S::Error> {
+        for node in core::mem::take(&mut self.holes) {
+            match self.region.stacks().get(self.region, node) {
+                Some(whole) => sink.stacks(node, &mut core::iter::once(whole))?,
+                None => self.holes.push(node),
             }
         }
         Ok(())

@@ -6,6 +6,9 @@ use super::stacks::{Caller, NodeDecoder};
 /// No stack is deeper, whatever a damaged file says: what is above is left out.
 const DEPTH_MAX: usize = 1 << 16;
 
+/// Late nodes are rare: whatever a damaged file says, they are not put in order without end.
+const RUNS_MAX: usize = 1 << 12;
+
 /// In the place of a caller: there is none.
 const OUTERMOST: u32 = 0;
 /// In the place of a caller: it is lost.
@@ -42,20 +45,31 @@ impl Nodes {
             let Node(number) = decoder.number();
             let Some((caller, address)) = decoder.next() else { return decoder.is_at_end() };
             let end = self.runs.last().map_or(Node::FIRST.0, Run::end);
-            if number < end {
-                continue;
-            }
             let caller = match caller {
                 Caller::None { .. } => OUTERMOST,
                 Caller::Node(caller) if self.is_whole(caller) => caller.0,
                 Caller::Node(_) => LOST,
             };
+            if number < end {
+                self.add_late(number, Entry { address, caller });
+                continue;
+            }
             if number > end || self.runs.is_empty() {
                 self.runs.push(Run { first: number, nodes: Vec::new(), told: Vec::new() });
             }
             if let Some(run) = self.runs.last_mut() {
                 run.nodes.push(Entry { address, caller });
             }
+        }
+    }
+
+    /// Takes in a node that was still being added when those behind it were written.
+    fn add_late(&mut self, number: u32, entry: Entry) {
+        let index = self.runs.partition_point(|run| run.first <= number);
+        let is_known = index.checked_sub(1).and_then(|before| self.runs.get(before));
+        let is_known = is_known.is_some_and(|run| number < run.end());
+        if !is_known && number >= Node::FIRST.0 && self.runs.len() < RUNS_MAX {
+            self.runs.insert(index, Run { first: number, nodes: vec![entry], told: Vec::new() });
         }
     }
 
@@ -159,6 +173,19 @@ mod tests {
         assert!(nodes.is_told(Node(7)));
         tell(&mut nodes, 3);
         assert!(!nodes.is_told(Node(3)));
+    }
+
+    #[test]
+    fn a_node_that_comes_late_is_a_caller_from_then_on() {
+        let mut nodes = Nodes::default();
+        assert!(nodes.add(&payload(2, &[(0, 0x10)])));
+        assert!(nodes.add(&payload(4, &[(2, 0x40)])));
+        assert!(nodes.add(&payload(3, &[(2, 0x30)])));
+        assert!(nodes.add(&payload(3, &[(0, 0x99)])));
+        assert!(nodes.add(&payload(5, &[(3, 0x50)])));
+        assert_eq!(tell(&mut nodes, 5), [0x50, 0x30, 0x10]);
+        assert_eq!(tell(&mut nodes, 4), [0x40, 0x10]);
+        assert!([3, 4, 5].map(|node| nodes.is_told(Node(node))) == [false, true, true]);
     }
 
     #[test]
