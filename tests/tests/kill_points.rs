@@ -80,7 +80,7 @@ impl Captures {
         let read = |name: &str| std::fs::read(golden().join(format!("{name}.dat")));
         let mut uploaded = names.iter().map(|name| read(name)).collect::<Result<Vec<_>, _>>()?;
         let whole = read("threads.decoded")?;
-        uploaded.extend([3, 2].map(|part| whole[..whole.len() * (part - 1) / part].to_vec()));
+        uploaded.extend([3, 4].map(|part| whole[..whole.len() * (part - 1) / part].to_vec()));
         uploaded.push(whole);
         Ok(Self { uploaded, referenced: golden().join("realloc.decoded.dat") })
     }
