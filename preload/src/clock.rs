@@ -30,16 +30,22 @@ pub(crate) fn known_rate() -> u64 {
     if COUNTS_CYCLES.load(Ordering::Relaxed) { 0 } else { 1 << 32 }
 }
 
-/// The tick at which a block dies: taken before the program's allocator can reuse it.
+/// The tick at which a block dies: taken before the program's allocator can reuse it. It is later than that of the
+/// block's birth in another thread, although processors run ahead of what they wait for.
 #[inline(always)]
 pub(crate) fn before() -> Tick {
-    Tick(if COUNTS_CYCLES.load(Ordering::Relaxed) { arch::counter() } else { nanoseconds() } & !1)
+    Tick(now() & !1)
 }
 
 /// The tick at which a block is born: taken after the program's allocator has returned it.
 #[inline(always)]
 pub(crate) fn after() -> Tick {
-    Tick(if COUNTS_CYCLES.load(Ordering::Relaxed) { arch::counter_after() } else { nanoseconds() } | 1)
+    Tick(now() | 1)
+}
+
+#[inline(always)]
+fn now() -> u64 {
+    if COUNTS_CYCLES.load(Ordering::Relaxed) { arch::counter() } else { nanoseconds() }
 }
 
 /// The monotonic clock in nanoseconds.

@@ -77,14 +77,26 @@ fn of_threads_that_call_every_function_at_random_every_call_is_there() -> Result
     let program = program.to_str().context("the path is no text")?;
     let operations = if std::env::var_os("BYTEHOUND_TEST_LONG").is_some() { "2000000" } else { "100000" };
     for threads in ["1", "4", "32"] {
-        let capture = Capture::of(folder.path(), threads, &[program, threads, operations])?;
-        assert_eq!(capture.ended.code, Some(0), "{threads} threads");
-        // Who comes first is another thread each time: this run's count is held against this run's capture.
-        let told = capture.ended.sites();
-        let profile = index(&capture.path)?;
-        assert_eq!(sites_in(&profile, &told), told, "{threads} threads");
-        assert_eq!(profile.manifest().defects, [""; 0], "{threads} threads");
-        ensure!(told.len() == 8, "{threads} threads told of {told:?}");
+        captured_as_told(folder.path(), &[program, threads, operations], 8)?;
     }
+    Ok(())
+}
+
+#[test]
+fn of_blocks_that_another_thread_frees_at_once_every_end_is_after_its_beginning() -> Result<()> {
+    let folder = tempdir()?;
+    let program = compile("handed_over.c", folder.path())?;
+    captured_as_told(folder.path(), &[program.to_str().context("the path is no text")?, "1000000"], 1)
+}
+
+/// Which thread comes first is another one each time: the count of a run is held against the capture of that run.
+fn captured_as_told(folder: &Path, words: &[&str], sites: usize) -> Result<()> {
+    let capture = Capture::of(folder, "program", words)?;
+    assert_eq!(capture.ended.code, Some(0), "{words:?}");
+    let told = capture.ended.sites();
+    let profile = index(&capture.path)?;
+    assert_eq!(sites_in(&profile, &told), told, "{words:?}");
+    assert_eq!(profile.manifest().defects, [""; 0], "{words:?}");
+    ensure!(told.len() == sites, "{words:?} told of {told:?}");
     Ok(())
 }

@@ -165,19 +165,14 @@ fn has_shadow_stack() -> bool {
     pointer != 0
 }
 
-/// The time stamp counter, read before any later store becomes visible.
+/// The time stamp counter: read after everything before it has happened, and before any later store becomes visible.
 #[inline(always)]
 pub(crate) fn counter() -> u64 {
-    // SAFETY: every x86_64 has the instruction, and Linux leaves it to programs.
-    unsafe { core::arch::x86_64::_rdtsc() }
-}
-
-/// The time stamp counter, read after everything before it has happened.
-#[inline(always)]
-pub(crate) fn counter_after() -> u64 {
-    // SAFETY: SSE2 is part of x86_64.
-    unsafe { core::arch::x86_64::_mm_lfence() };
-    counter()
+    // SAFETY: SSE2 is part of x86_64; every one has the counter, and Linux leaves it to programs.
+    unsafe {
+        core::arch::x86_64::_mm_lfence();
+        core::arch::x86_64::_rdtsc()
+    }
 }
 
 /// Whether the counter runs at one rate, whatever the processor does.

@@ -51,8 +51,8 @@ impl Culling {
     /// Takes an event; gives to `out` what is known to stay.
     pub(super) fn take<E>(
         &mut self,
-        event: &Event<'_>,
-        out: &mut impl FnMut(&Event<'_>) -> Result<(), E>,
+        event: &Event<'static>,
+        out: &mut impl FnMut(&Event<'static>) -> Result<(), E>,
     ) -> Result<(), E> {
         match event {
             Event::AllocEx { timestamp, allocation, .. } => {
@@ -88,8 +88,8 @@ impl Culling {
     /// Takes an event whose time says nothing: the block it is about stays.
     pub(super) fn pass<E>(
         &mut self,
-        event: &Event<'_>,
-        out: &mut impl FnMut(&Event<'_>) -> Result<(), E>,
+        event: &Event<'static>,
+        out: &mut impl FnMut(&Event<'static>) -> Result<(), E>,
     ) -> Result<(), E> {
         let pointers = match event {
             Event::AllocEx { allocation, .. } => [allocation.pointer; 2],
@@ -109,7 +109,7 @@ impl Culling {
     pub(super) fn pass_time<E>(
         &mut self,
         now: u64,
-        out: &mut impl FnMut(&Event<'_>) -> Result<(), E>,
+        out: &mut impl FnMut(&Event<'static>) -> Result<(), E>,
     ) -> Result<(), E> {
         while let Some(place) = self.pending.oldest().filter(|&place| self.is_old(place, Timestamp(now))) {
             self.release(place, out)?;
@@ -123,7 +123,7 @@ impl Culling {
     }
 
     /// Gives out all there is.
-    pub(super) fn give_all<E>(&mut self, out: &mut impl FnMut(&Event<'_>) -> Result<(), E>) -> Result<(), E> {
+    pub(super) fn give_all<E>(&mut self, out: &mut impl FnMut(&Event<'static>) -> Result<(), E>) -> Result<(), E> {
         while let Some(place) = self.pending.oldest() {
             self.release(place, out)?;
         }
@@ -135,7 +135,7 @@ impl Culling {
         &mut self,
         new: &AllocBody,
         timestamp: Timestamp,
-        out: &mut impl FnMut(&Event<'_>) -> Result<(), E>,
+        out: &mut impl FnMut(&Event<'static>) -> Result<(), E>,
     ) -> Result<(), E> {
         let Some(place) = self.pending.find(new.pointer) else { return Ok(()) };
         let id = AllocationId::UNTRACKED;
@@ -148,8 +148,8 @@ impl Culling {
         &mut self,
         place: Place,
         timestamp: Timestamp,
-        event: &Event<'_>,
-        out: &mut impl FnMut(&Event<'_>) -> Result<(), E>,
+        event: &Event<'static>,
+        out: &mut impl FnMut(&Event<'static>) -> Result<(), E>,
     ) -> Result<(), E> {
         if self.is_old(place, timestamp) {
             self.release(place, out)?;
@@ -178,7 +178,7 @@ impl Culling {
         self.pending.go_on(place, state)
     }
 
-    fn keep_few<E>(&mut self, out: &mut impl FnMut(&Event<'_>) -> Result<(), E>) -> Result<(), E> {
+    fn keep_few<E>(&mut self, out: &mut impl FnMut(&Event<'static>) -> Result<(), E>) -> Result<(), E> {
         while self.pending.len() > self.pending_max
             && let Some(place) = self.pending.oldest()
         {
@@ -191,7 +191,7 @@ impl Culling {
     fn release<E>(
         &mut self,
         place: Place,
-        out: &mut impl FnMut(&Event<'_>) -> Result<(), E>,
+        out: &mut impl FnMut(&Event<'static>) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut block = self.pending.take(place);
         let mut before = None;
@@ -209,8 +209,8 @@ impl Culling {
 
     fn put<E>(
         &mut self,
-        event: &Event<'_>,
-        out: &mut impl FnMut(&Event<'_>) -> Result<(), E>,
+        event: &Event<'static>,
+        out: &mut impl FnMut(&Event<'static>) -> Result<(), E>,
     ) -> Result<(), E> {
         self.put_marked(self.marker, event, out)
     }
@@ -219,8 +219,8 @@ impl Culling {
     fn put_marked<E>(
         &mut self,
         marker: u32,
-        event: &Event<'_>,
-        out: &mut impl FnMut(&Event<'_>) -> Result<(), E>,
+        event: &Event<'static>,
+        out: &mut impl FnMut(&Event<'static>) -> Result<(), E>,
     ) -> Result<(), E> {
         if marker != self.marker_told {
             self.marker_told = marker;

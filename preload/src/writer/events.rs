@@ -108,7 +108,7 @@ impl Events {
     pub(super) fn pass_time(&mut self, before: Tick, all: bool) -> Result<()> {
         let Some(culling) = &mut self.culling else { return Ok(()) };
         let stream = &mut self.stream;
-        let mut out = |event: &Event<'_>| stream.event(event);
+        let mut out = |event: &Event<'static>| stream.event(event);
         if all { culling.give_all(&mut out) } else { culling.pass_time(self.conversion.at(before), &mut out) }
     }
 
@@ -117,9 +117,9 @@ impl Events {
     }
 
     /// Writes an event if it is to stay, or later when that is known.
-    fn cull(&mut self, event: &Event<'_>, time: Time) -> Result<()> {
+    fn cull(&mut self, event: &Event<'static>, time: Time) -> Result<()> {
         let stream = &mut self.stream;
-        let mut out = |event: &Event<'_>| stream.event(event);
+        let mut out = |event: &Event<'static>| stream.event(event);
         match (&mut self.culling, time) {
             (Some(culling), Time::Measured) => culling.take(event, &mut out),
             (Some(culling), Time::Set) => culling.pass(event, &mut out),

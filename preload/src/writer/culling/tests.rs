@@ -33,37 +33,6 @@ fn free(time: u64, pointer: u64, thread: u32) -> Event<'static> {
     Event::FreeEx { id: ID, timestamp: Timestamp(time), pointer, backtrace: 0, thread }
 }
 
-fn owned(event: &Event<'_>) -> Event<'static> {
-    match *event {
-        Event::AllocEx { id, timestamp, allocation } => Event::AllocEx { id, timestamp, allocation },
-        Event::ReallocEx { id, timestamp, old_pointer, allocation } => {
-            Event::ReallocEx { id, timestamp, old_pointer, allocation }
-        }
-        Event::FreeEx { id, timestamp, pointer, backtrace, thread } => {
-            Event::FreeEx { id, timestamp, pointer, backtrace, thread }
-        }
-        Event::Marker { value } => Event::Marker { value },
-        Event::GroupStatistics {
-            backtrace,
-            first_allocation,
-            last_allocation,
-            free_count,
-            free_size,
-            min_size,
-            max_size,
-        } => Event::GroupStatistics {
-            backtrace,
-            first_allocation,
-            last_allocation,
-            free_count,
-            free_size,
-            min_size,
-            max_size,
-        },
-        ref other => panic!("culling made {other:?}"),
-    }
-}
-
 /// A stage, and what has come out of it.
 struct Bench {
     culling: Culling,
@@ -77,14 +46,14 @@ impl Bench {
 
     fn with(&mut self, step: impl FnOnce(&mut Culling, &mut Out<'_>) -> Result<(), Infallible>) {
         let told = &mut self.told;
-        let mut out: Box<Out<'_>> = Box::new(|event: &Event<'_>| {
-            told.push(owned(event));
+        let mut out: Box<Out<'_>> = Box::new(|event: &Event<'static>| {
+            told.push(event.clone());
             Ok(())
         });
         let Ok(()) = step(&mut self.culling, &mut *out);
     }
 
-    fn take(&mut self, events: &[Event<'_>]) {
+    fn take(&mut self, events: &[Event<'static>]) {
         events.iter().for_each(|event| self.with(|culling, mut out| culling.take(event, &mut out)));
     }
 
@@ -94,9 +63,9 @@ impl Bench {
     }
 }
 
-type Out<'a> = dyn FnMut(&Event<'_>) -> Result<(), Infallible> + 'a;
+type Out<'a> = dyn FnMut(&Event<'static>) -> Result<(), Infallible> + 'a;
 
-fn statistics(events: &[Event<'_>]) -> Vec<(u64, u64, u64)> {
+fn statistics(events: &[Event<'static>]) -> Vec<(u64, u64, u64)> {
     let sums = events.iter().filter_map(|event| match event {
         Event::GroupStatistics { backtrace, free_count, free_size, .. } => {
             Some((*backtrace, *free_count, *free_size))
