@@ -63,7 +63,7 @@ impl Fingerprint {
 impl NodeTable {
     /// Fetches what a search will read first.
     #[inline(always)]
-    pub(crate) fn expect(&self, region: &Region, fingerprint: Fingerprint) {
+    pub(crate) fn prefetch(&self, region: &Region, fingerprint: Fingerprint) {
         if let Some(first) =
             self.places(region, self.last(), fingerprint).and_then(|mut places| places.next())
         {

@@ -70,8 +70,8 @@ fn unpack(word: u32) -> Caller {
 impl Stacks {
     /// Fetches what a search for a stack will read first.
     #[inline(always)]
-    pub fn expect(&self, region: &Region, innermost: Innermost, fingerprint: Fingerprint) {
-        self.table(innermost).expect(region, fingerprint);
+    pub fn prefetch(&self, region: &Region, innermost: Innermost, fingerprint: Fingerprint) {
+        self.table(innermost).prefetch(region, fingerprint);
     }
 
     /// The stack with this fingerprint that `is_wanted`.

@@ -1,21 +1,43 @@
 //! Where hooks were called from lately: a call from the same place, in the same state, is only checked.
 //!
-//! A walk that starts in a known state leaves its first frame as an earlier one did: by a rule that depends on this
-//! state alone. So it is in the state that the last walk knows of some frame, if the slots that were read then hold
-//! what that frame was entered with. Neither the rules nor the numbers of the two innermost frames are looked up.
+//! A walk that starts in a known state goes the way that an earlier one went, as long as the slots that were read then
+//! hold what they held. So it comes to the frame that the earlier walk had in common with the one before it. If the last
+//! walk has that frame too, and still holds outside of it, the whole stack is known: no rule is looked up, no number.
 
 use bytehound_format::v2::batch::Node;
 
+use super::slots::Slot;
 use super::stack_cache::Machine;
-use super::visited::{BP, BX, Visited};
+use super::visited::{Visited, agree};
 use crate::arch::Registers;
 
-const LEN: usize = 64;
+const SETS: usize = 32;
+/// Calls that differ only further out lie in one set: what calls `malloc` is often one `operator new`.
+const WAYS: usize = 4;
+/// Longer ways are not kept.
+const SLOTS: usize = 10;
 
 /// Zeroed memory holds none.
-pub(super) struct CallSites([Site; LEN]);
+pub(super) struct CallSites {
+    sets: [Set; SETS],
+    sites: [[Site; WAYS]; SETS],
+}
 
-/// A place that a hook was called from.
+/// What is to be known of a set before its sites are looked at: they take many cache lines.
+#[repr(C, align(64))]
+struct Set {
+    /// Parts of the hashes of the calls.
+    tags: [u32; WAYS],
+    /// The numbers of the stacks.
+    nodes: [Node; WAYS],
+    /// Stacks that were met once. One that is met again becomes a site.
+    candidates: [Node; WAYS],
+    /// How many sites and candidates were overwritten.
+    sites_next: u8,
+    candidates_next: u8,
+}
+
+/// A place that a hook was called from, and the way from there to a frame further out.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C, align(64))]
 pub(super) struct Site {
@@ -23,94 +45,114 @@ pub(super) struct Site {
     caller: Registers,
     /// The hook.
     leaf: u64,
-    /// Where the registers of the frame outside the caller's were saved; 0 if they were left alone.
-    bp_slot: u64,
-    bx_slot: u64,
-    /// Its stack pointer and its number.
-    outer_sp: u64,
-    outer: Node,
-    /// Its place in the last walk, counted from 1. 0 for no site.
-    depth: u32,
-    /// The number of the stack.
-    node: Node,
     /// Which filling of the cache this belongs to.
     filling: u32,
-    /// The registers of the caller that count.
+    /// The number of the frame further out, and of its callers.
+    outer: Node,
+    /// Its place in the last walk, counted from 1. 0 for no site.
+    depth: u16,
+    /// The caller's registers that count.
     needs: u8,
+    len: u8,
+    /// The registers with which that frame was entered.
+    entered: Registers,
+    slots: [Slot; SLOTS],
+}
+
+/// A call of a hook.
+pub(super) struct Call<'a> {
+    pub(super) caller: &'a Registers,
+    /// The caller's registers that count.
+    pub(super) needs: u8,
+    pub(super) leaf: u64,
+    /// Which filling of the cache it belongs to.
+    pub(super) filling: u32,
 }
 
 impl CallSites {
+    /// What is known of calls of the hook `leaf` in this state.
     #[inline(always)]
-    pub(super) fn get(&self, caller: &Registers, leaf: u64) -> &Site {
-        &self.0[place(caller, leaf)]
+    pub(super) fn of(
+        &self,
+        caller: &Registers,
+        leaf: u64,
+        filling: u32,
+    ) -> impl Iterator<Item = (Node, &Site)> {
+        let (set, tag) = place(caller, leaf);
+        let Set { tags, nodes, .. } = &self.sets[set];
+        let sites = tags.iter().zip(nodes.iter().copied().zip(&self.sites[set]));
+        let tagged = sites.filter(move |(site_tag, _)| **site_tag == tag).map(|(_, site)| site);
+        tagged.filter(move |(_, site)| site.is(caller, leaf, filling))
     }
 
-    /// Remembers a call: the last two frames of the walk, and its number.
+    /// Remembers a walk: the number of its stack, a frame further out with its place, and the slots up to there.
     #[inline(always)]
     pub(super) fn set(
         &mut self,
-        leaf: u64,
-        caller: &Visited,
-        outer: (&Visited, usize),
+        call: &Call<'_>,
         node: Node,
-        filling: u32,
+        (outer, depth): (&Visited, usize),
+        way: &[Slot],
     ) {
-        let (outer, depth) = outer;
-        self.0[place(&caller.registers, leaf)] = Site {
-            caller: caller.registers,
-            leaf,
-            bp_slot: outer.bp_slot(),
-            bx_slot: outer.bx_slot(),
-            outer_sp: outer.registers.sp,
-            outer: outer.node,
-            depth: depth as u32,
-            node,
-            filling,
-            needs: caller.needs,
-        };
+        let Call { caller, needs, leaf, filling } = *call;
+        let (set, tag) = place(caller, leaf);
+        let Some(place) = self.sets[set].place_for(node, tag) else { return };
+        let site = &mut self.sites[set][place];
+        (site.caller, site.leaf, site.filling) = (*caller, leaf, filling);
+        (site.outer, site.entered, site.needs) = (outer.node, outer.registers, needs);
+        // A way that is too long is none.
+        site.depth = if way.len() <= SLOTS { depth as u16 } else { 0 };
+        site.len = way.len() as u8;
+        site.slots.iter_mut().zip(way).for_each(|(place, slot)| place.set(slot));
     }
 }
 
+impl Set {
+    /// Where a stack goes, if it is here or was met before. Most stacks of a program that has many don't come again soon:
+    /// they overwrite none that do.
+    #[inline(always)]
+    fn place_for(&mut self, node: Node, tag: u32) -> Option<usize> {
+        if let Some(known) = self.nodes.iter().position(|&known| known == node) {
+            self.tags[known] = tag;
+            return Some(known);
+        }
+        if !self.candidates.contains(&node) {
+            self.candidates[usize::from(self.candidates_next) % WAYS] = node;
+            self.candidates_next = self.candidates_next.wrapping_add(1);
+            return None;
+        }
+        let place = usize::from(self.sites_next) % WAYS;
+        self.sites_next = self.sites_next.wrapping_add(1);
+        (self.tags[place], self.nodes[place]) = (tag, node);
+        Some(place)
+    }
+}
+
+/// The set that a call belongs to, and its tag there.
 #[inline(always)]
-fn place(caller: &Registers, leaf: u64) -> usize {
+fn place(caller: &Registers, leaf: u64) -> (usize, u32) {
     let mixed = (caller.ip ^ leaf << 20 ^ caller.sp << 8).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (mixed >> 58) as usize % LEN
+    ((mixed >> 58) as usize % SETS, (mixed >> 24) as u32)
 }
 
 impl Site {
-    /// Whether the hook is called from here again.
     #[inline(always)]
-    pub(super) fn is(&self, caller: &Registers, leaf: u64, filling: u32) -> bool {
-        self.caller.ip == caller.ip
-            && self.caller.sp == caller.sp
-            && (self.needs & BP == 0 || self.caller.bp == caller.bp)
-            && (self.needs & BX == 0 || self.caller.bx == caller.bx)
-            && self.leaf == leaf
-            && self.filling == filling
+    fn is(&self, caller: &Registers, leaf: u64, filling: u32) -> bool {
+        agree(&self.caller, caller, self.needs) && self.leaf == leaf && self.filling == filling
     }
 
-    /// How many frames of the last walk there are outside the caller's.
+    /// How many frames of the last walk there are where the way ends.
     #[inline(always)]
     pub(super) fn depth(&self) -> usize {
-        self.depth as usize
+        usize::from(self.depth)
     }
 
-    pub(super) fn node(&self) -> Node {
-        self.node
-    }
-
-    /// Whether `outer` would be entered now, from the caller, as it was in the last walk.
+    /// Whether the way still leads to `outer`, as the last walk entered it.
     #[inline(always)]
-    pub(super) fn leads_to(&self, outer: &Visited, caller: &Registers, machine: &impl Machine) -> bool {
-        let Registers { ip, sp, bp, bx } = outer.registers;
-        let is = |register, slot, own, value| {
-            let now = || if slot == 0 { own } else { machine.read_again(slot) };
-            outer.needs & register == 0 || now() == value
-        };
+    pub(super) fn leads_to(&self, outer: &Visited, machine: &impl Machine) -> bool {
+        let way = self.slots.get(..usize::from(self.len)).unwrap_or_default();
         outer.node == self.outer
-            && sp == self.outer_sp
-            && machine.read_again(sp.wrapping_sub(8)) == ip
-            && is(BP, self.bp_slot, caller.bp, bp)
-            && is(BX, self.bx_slot, caller.bx, bx)
+            && agree(&outer.registers, &self.entered, outer.needs)
+            && Slot::all_hold(way, machine)
     }
 }

@@ -1,20 +1,40 @@
 //! The words of the stack that the frames of a walk depend on, and what they held.
 
 use super::stack_cache::Machine;
-use super::visited::{BP, BX, Visited};
+use super::visited::{BP, BX, Visited, word};
 use crate::arch::Registers;
 
 /// A frame has at most so many: where its address and two registers were read.
 pub(super) const SLOTS_MAX: usize = 3;
 
 /// A word of the stack.
-#[derive(Clone, Copy, Debug)]
-struct Slot {
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Slot {
     address: u64,
     value: u64,
 }
 
-/// The slots of `FRAMES` frames, the outermost frame's first. Zeroed memory is valid.
+impl Slot {
+    /// Not 0 if it does not hold what it held.
+    #[inline(always)]
+    fn difference(&self, machine: &impl Machine) -> u64 {
+        machine.read_again(self.address) ^ self.value
+    }
+
+    /// Copies one that was put just before.
+    #[inline(always)]
+    pub(super) fn set(&mut self, slot: &Self) {
+        (self.address, self.value) = (word(&slot.address), word(&slot.value));
+    }
+
+    /// Whether all of these hold what they held. They lie in the living part of the stack: some may be read in vain.
+    #[inline(always)]
+    pub(super) fn all_hold(slots: &[Self], machine: &impl Machine) -> bool {
+        slots.iter().fold(0, |any, slot| any | slot.difference(machine)) == 0
+    }
+}
+
+/// The slots of frames, the outermost frame's first. Zeroed memory is valid.
 pub(super) struct Slots<const LEN: usize>([Slot; LEN]);
 
 impl<const LEN: usize> Slots<LEN> {
@@ -36,20 +56,24 @@ impl<const LEN: usize> Slots<LEN> {
         end as u16
     }
 
+    /// The slots between two places.
+    #[inline(always)]
+    pub(super) fn between(&self, from: u16, to: u16) -> &[Slot] {
+        self.0.get(usize::from(from)..usize::from(to)).unwrap_or_default()
+    }
+
     /// The innermost slot of those between two places that does not hold what it held; none if all do.
     #[inline(always)]
     pub(super) fn difference(&self, from: u16, to: u16, machine: &impl Machine) -> Option<u16> {
-        let slots = self.0.get(usize::from(from)..usize::from(to)).unwrap_or_default();
-        let differing = |slot: &Slot| machine.read_again(slot.address) ^ slot.value;
+        let slots = self.between(from, to);
         let mut end = slots.len();
-        // All of them lie in the living part of the stack: some may be read in vain.
         for several in slots.rchunks_exact(4) {
-            if several.iter().fold(0, |any, slot| any | differing(slot)) != 0 {
+            if !Slot::all_hold(several, machine) {
                 break;
             }
             end -= several.len();
         }
-        let found = slots.get(..end)?.iter().rposition(|slot| differing(slot) != 0)?;
+        let found = slots.get(..end)?.iter().rposition(|slot| slot.difference(machine) != 0)?;
         Some(from + found as u16)
     }
 }

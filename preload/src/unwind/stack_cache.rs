@@ -14,9 +14,9 @@ use bytehound_format::v2::batch::Node;
 use bytehound_rings::{Fingerprint, Innermost, Region};
 
 use super::FRAMES_MAX;
-use super::call_sites::{CallSites, Site};
+use super::call_sites::{Call, CallSites, Site};
 use super::numbering;
-use super::slots::{SLOTS_MAX, Slots};
+use super::slots::{SLOTS_MAX, Slot, Slots};
 use super::visited::{BP, BX, Visited};
 use crate::arch::Registers;
 
@@ -82,54 +82,67 @@ impl StackCache {
         generation: u32,
         region: &Region,
     ) -> Node {
-        let site = self.sites.get(&caller, leaf);
-        if site.is(&caller, leaf, self.filling) && self.still_leads_on(site, &caller, machine) {
-            return site.node();
+        if let Some(node) = self.met(&caller, leaf, machine) {
+            return node;
         }
-        let expect = |fingerprint: Fingerprint| {
-            region.stacks().expect(region, Innermost::Hook, fingerprint.calling(leaf))
+        let prefetch = |fingerprint: Fingerprint| {
+            region.stacks().prefetch(region, Innermost::Hook, fingerprint.calling(leaf))
         };
-        let (mut kept, mut fresh) = self.find(caller, machine, &expect);
+        let (mut kept, mut fresh) = self.find(caller, machine, &prefetch);
         if kept + fresh > FRAMES_MAX {
             // Too deep to keep the outermost frames: those that fit are found without the last walk.
             self.clear();
-            (kept, fresh) = self.find(caller, machine, &expect);
+            (kept, fresh) = self.find(caller, machine, &prefetch);
         }
         self.keep(kept, fresh, generation, leaf);
         let node = self.number(kept, generation, region);
-        self.remember(leaf, node);
+        self.remember(kept, &caller, leaf, node);
         node
     }
 
-    /// Whether all frames outside the site's caller are as they were.
+    /// The stack of a call that was met lately, if all is as it was then.
     #[inline(always)]
-    fn still_leads_on(&self, site: &Site, caller: &Registers, machine: &impl Machine) -> bool {
+    fn met(&self, caller: &Registers, leaf: u64, machine: &impl Machine) -> Option<Node> {
+        let mut sites = self.sites.of(caller, leaf, self.filling);
+        sites.find(|(_, site)| self.still_leads_on(site, machine)).map(|(node, _)| node)
+    }
+
+    /// Whether the way from a site leads to a frame of the last walk, and all outside of that are as they were.
+    #[inline(always)]
+    fn still_leads_on(&self, site: &Site, machine: &impl Machine) -> bool {
         // What is beyond `len` is of an earlier walk.
         let Some(outer) = self.innermost(site.depth()).filter(|_| site.depth() <= self.len) else {
             return false;
         };
-        site.leads_to(outer, caller, machine)
+        site.leads_to(outer, machine)
             && !self.barrier_of(outer).1
-            && self.slots.difference(0, outer.slots, machine).is_none()
+            && Slot::all_hold(self.slots.between(0, outer.slots), machine)
     }
 
-    fn remember(&mut self, leaf: u64, node: Node) {
-        if let Some([.., outer, caller]) = self.frames.get(..self.len)
-            && !caller.barrier
-            && !caller.interrupted
-        {
-            self.sites.set(leaf, caller, (outer, self.len - 1), node, self.filling);
+    /// Remembers the way to the `kept` outermost frames: it is likely that others lead there, too.
+    #[inline(always)]
+    fn remember(&mut self, kept: usize, start: &Registers, leaf: u64, node: Node) {
+        let Self { len, filling, sites, slots, frames, .. } = self;
+        let walked = frames.get(..*len).unwrap_or_default();
+        let (Some(outer), Some(caller)) = (kept.checked_sub(1).and_then(|at| walked.get(at)), walked.last())
+        else {
+            return;
+        };
+        if walked.get(usize::from(caller.barrier_at)).is_some_and(|frame| !frame.barrier) {
+            let way = slots.between(outer.slots, caller.slots);
+            let call = Call { caller: start, needs: caller.needs, leaf, filling: *filling };
+            sites.set(&call, node, (outer, kept), way);
         }
     }
 
-    /// Finds how many of the last walk's frames are still there, and how many fresh ones are inside them. `expect`
+    /// Finds how many of the last walk's frames are still there, and how many fresh ones are inside them. `prefetch`
     /// hears of the stack that this will be, before it is certain.
     #[inline(always)]
     fn find(
         &mut self,
         start: Registers,
         machine: &mut impl Machine,
-        expect: &impl Fn(Fingerprint),
+        prefetch: &impl Fn(Fingerprint),
     ) -> (usize, usize) {
         self.fresh[0] = Visited::first(start);
         let mut fresh = 0;
@@ -142,7 +155,7 @@ impl StackCache {
             let candidate = self.innermost(candidates).filter(|candidate| candidate.is_entered_as(frame));
             if let Some(candidate) = candidate {
                 let inside = self.fresh.get(..fresh).unwrap_or_default().iter().rev();
-                expect(
+                prefetch(
                     inside.fold(candidate.fingerprint, |outside, frame| outside.calling(frame.registers.ip)),
                 );
                 let (at, found) = self.verify(candidates, fresh, machine);

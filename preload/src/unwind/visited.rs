@@ -69,13 +69,7 @@ impl Visited {
     /// Whether this frame of the last walk was entered in the state in which `frame` is entered now.
     #[inline(always)]
     pub(super) fn is_entered_as(&self, frame: &Self) -> bool {
-        let Registers { ip, sp, bp, bx } = self.registers;
-        ip == frame.registers.ip
-            && sp == frame.registers.sp
-            && (self.needs & BP == 0 || bp == frame.registers.bp)
-            && (self.needs & BX == 0 || bx == frame.registers.bx)
-            && !self.interrupted
-            && !frame.interrupted
+        agree(&self.registers, &frame.registers, self.needs) && !self.interrupted && !frame.interrupted
     }
 
     /// Where the frame pointer was read; 0 if the inner frame had left it alone.
@@ -119,10 +113,16 @@ impl Visited {
     }
 }
 
+/// Whether these are the same address and stack pointer, and the same in those of the other registers that are needed.
+#[inline(always)]
+pub(super) fn agree(a: &Registers, b: &Registers, needs: u8) -> bool {
+    a.ip == b.ip && a.sp == b.sp && (needs & BP == 0 || a.bp == b.bp) && (needs & BX == 0 || a.bx == b.bx)
+}
+
 /// Reads a word on its own. It was stored so just before: a load of several would have to wait until all of them
 /// have reached the cache.
 #[inline(always)]
-fn word(word: &u64) -> u64 {
+pub(super) fn word(word: &u64) -> u64 {
     // SAFETY: reads a reference.
     unsafe { core::ptr::from_ref(word).read_volatile() }
 }

@@ -64,7 +64,10 @@ impl Culled {
     }
 
     /// Tells the sums, and begins new ones.
-    pub(super) fn tell<E>(&mut self, out: &mut impl FnMut(&Event<'static>) -> Result<(), E>) -> Result<(), E> {
+    pub(super) fn tell<E>(
+        &mut self,
+        out: &mut impl FnMut(&Event<'static>) -> Result<(), E>,
+    ) -> Result<(), E> {
         for sum in self.sums.iter_mut().filter(|sum| sum.count != 0) {
             out(&Event::GroupStatistics {
                 backtrace: sum.stack.into(),

@@ -123,7 +123,10 @@ impl Culling {
     }
 
     /// Gives out all there is.
-    pub(super) fn give_all<E>(&mut self, out: &mut impl FnMut(&Event<'static>) -> Result<(), E>) -> Result<(), E> {
+    pub(super) fn give_all<E>(
+        &mut self,
+        out: &mut impl FnMut(&Event<'static>) -> Result<(), E>,
+    ) -> Result<(), E> {
         while let Some(place) = self.pending.oldest() {
             self.release(place, out)?;
         }

@@ -41,11 +41,17 @@ impl Simulation {
     }
 
     fn call(&mut self, ip: u64) {
+        self.call_with(ip, 0);
+    }
+
+    /// Calls code that makes its frame so many words longer, if it need not know itself how long it is.
+    fn call_with(&mut self, ip: u64, more: u64) {
+        let more = if keeps_frame_pointer(ip) || is_odd(ip) { more } else { 0 };
         let caller = *self.frames.last().unwrap();
         let mut registers = caller;
         *self.word(caller.sp - 8) = caller.ip;
         registers.ip = ip;
-        registers.sp = caller.sp - 8 * frame_words(ip);
+        registers.sp = caller.sp - 8 * (frame_words(ip) + more);
         if keeps_frame_pointer(ip) {
             *self.word(caller.sp - 16) = caller.bp;
             registers.bp = caller.sp - 16;
@@ -145,7 +151,8 @@ fn a_walk_with_the_cache_finds_what_a_walk_without_it_finds() {
         simulation.count(next());
         for _ in 0..next() % 6 {
             if simulation.frames.len() < 60 {
-                simulation.call([9, 12, 17, 33, 44][next() as usize % 5] + 56 * (next() % 2));
+                let ip = [9, 12, 17, 33, 44][next() as usize % 5] + 56 * (next() % 2);
+                simulation.call_with(ip, next() % 3);
                 simulation.count(next());
             }
         }
