@@ -16,7 +16,7 @@
 //! | `id` | u32 | ordinal of the allocation in the capture |
 //! | `chain` | u32 | index of its realloc chain, or [`NONE`] |
 //! | `death_backtrace` | u32 | or [`NONE`] |
-//! | `death_thread` | u32 | |
+//! | `death_thread` | u32 | or [`NONE`] |
 //! | `chronicle` | u64 | a bit an operation, in order of time, lowest bits first: 1 a birth, 0 a death; see `docs/index.md` |
 //! | `deaths` | u32 | of each death in the chronicle: rows born after the row that dies and before its death |
 //! | `zones` | [`Zone`] | one for every [`BLOCK_ROWS`] rows |
@@ -41,7 +41,7 @@ use bytemuck::{Pod, Zeroable};
 pub use maps::{MalloptRecord, MapRecord, RegionRecord, RemovalRecord, UsageRecord, map_flags};
 
 /// Version of everything described here; another one means: build again.
-pub const LAYOUT_VERSION: u32 = 4;
+pub const LAYOUT_VERSION: u32 = 5;
 /// `death` of a row that was never freed.
 pub const NEVER: u64 = u64::MAX;
 /// An absent index.

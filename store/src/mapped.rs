@@ -46,8 +46,15 @@ impl<T: Pod> MappedVec<T> {
     }
 
     /// Appends a value; the vector is unchanged when there is no room.
+    #[inline]
     pub fn push(&mut self, value: T) -> Result<()> {
-        self.extend_from_slice(&[value])
+        let place = self.len * size_of::<T>()..(self.len + 1) * size_of::<T>();
+        let Some(bytes) = self.map.as_mut().and_then(|map| map.get_mut(place)) else {
+            return self.extend_from_slice(&[value]);
+        };
+        bytes.copy_from_slice(bytemuck::bytes_of(&value));
+        self.len += 1;
+        Ok(())
     }
 
     /// Appends all values, or none when there is no room.

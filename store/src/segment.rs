@@ -63,7 +63,7 @@ pub const BLOCK_LEN: usize = 1 << 16;
 
 const MAGIC: [u8; 8] = *b"BHSEGMNT";
 const END_MAGIC: [u8; 8] = *b"BHSEGEND";
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 const ALIGNMENT: usize = 64;
 const BLOCK_ALIGNMENT: usize = 16;
 const FOOTER_LEN: usize = 32;

@@ -1,19 +1,48 @@
 //! The chronicle of a profile, written while its heap is lived through: [`crate::layout`] says what it is,
 //! [`crate::chronicle`] reads it.
 
-use bytehound_store::{Column, MappedVec, PackedBlock, PackedVec, Scratch, SegmentWriter};
+use bytehound_store::{MappedVec, PackedList, PackedVec, Scratch, SegmentWriter};
 
 use super::columns::OrderedRows;
+use super::history::History;
 use super::operations::Operation;
 use super::window::Window;
 use crate::IndexError;
-use crate::layout::{BLOCK_ROWS, NONE, section};
+use crate::layout::{NONE, section};
+
+/// A chronicle, ready to be written.
+pub(super) struct Chronicle {
+    words: MappedVec<u64>,
+    since: PackedList<u32>,
+}
+
+impl Chronicle {
+    /// That of some rows.
+    pub(super) fn of(
+        rows: &OrderedRows<'_>,
+        history: &History<'_>,
+        scratch: &Scratch,
+    ) -> Result<Self, IndexError> {
+        let mut chronicler = Chronicler::new(rows, scratch)?;
+        history.tell(|operations| operations.iter().try_for_each(|operation| chronicler.take(operation)))?;
+        chronicler.finish()
+    }
+
+    pub(super) fn write(&self, writer: &mut SegmentWriter) -> Result<(), IndexError> {
+        writer.write_section(section::CHRONICLE, self.words.as_slice())?;
+        for block in 0..self.since.blocks() {
+            writer.write_block(section::DEATHS, &self.since.block(block))?;
+        }
+        Ok(())
+    }
+}
 
 /// Takes operations in order of time.
-pub(super) struct Chronicler<'a> {
-    births: Column<'a, u64>,
+struct Chronicler<'a> {
     /// The row of each death.
     rows: Window<'a, u32>,
+    /// Of each death, whether its row was born in the same µs.
+    is_new: Window<'a, u8>,
     places: Places,
     /// What happened in the µs that is not over.
     moment: Vec<Operation>,
@@ -27,10 +56,10 @@ pub(super) struct Chronicler<'a> {
 }
 
 impl<'a> Chronicler<'a> {
-    pub(super) fn new(rows: &OrderedRows<'a>, scratch: &Scratch) -> Result<Self, IndexError> {
+    fn new(rows: &OrderedRows<'a>, scratch: &Scratch) -> Result<Self, IndexError> {
         Ok(Self {
-            births: rows.rows.births.time.column(),
             rows: Window::new(rows.rows.deaths.row.column()),
+            is_new: Window::new(rows.rows.deaths.is_new.column()),
             places: Places::new(rows.order, scratch)?,
             moment: Vec::new(),
             words: MappedVec::new(scratch)?,
@@ -42,7 +71,7 @@ impl<'a> Chronicler<'a> {
     }
 
     #[inline]
-    pub(super) fn take(&mut self, operation: &Operation) -> Result<(), IndexError> {
+    fn take(&mut self, operation: &Operation) -> Result<(), IndexError> {
         if self.moment.first().is_some_and(|first| first.time != operation.time) {
             self.end_moment()?;
         }
@@ -50,21 +79,12 @@ impl<'a> Chronicler<'a> {
         Ok(())
     }
 
-    /// Writes what was taken.
-    pub(super) fn write(mut self, writer: &mut SegmentWriter) -> Result<(), IndexError> {
+    fn finish(mut self) -> Result<Chronicle, IndexError> {
         self.end_moment()?;
         if !self.operations.is_multiple_of(64) {
             self.words.push(self.word)?;
         }
-        writer.write_section(section::CHRONICLE, self.words.as_slice())?;
-        let since = self.since.finish()?;
-        let since = since.column();
-        let mut block = Vec::new();
-        for start in (0..since.len().max(1)).step_by(BLOCK_ROWS) {
-            since.copy_to(start..since.len().min(start + BLOCK_ROWS), &mut block);
-            writer.write_block(section::DEATHS, &PackedBlock::of(&block))?;
-        }
-        Ok(())
+        Ok(Chronicle { words: self.words, since: self.since.finish()? })
     }
 
     fn end_moment(&mut self) -> Result<(), IndexError> {
@@ -109,8 +129,7 @@ impl<'a> Chronicler<'a> {
 
     /// Whether what dies was born in the same µs.
     fn is_new(&mut self, operation: &Operation) -> bool {
-        let row = self.rows.get(operation.death as usize);
-        self.births.at(row as usize) == operation.time
+        self.is_new.get(operation.death as usize) != 0
     }
 
     /// The place of the row that dies.

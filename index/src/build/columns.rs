@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use bytehound_store::{Column, Number, PackedBlock, SegmentWriter};
+use bytehound_store::{Number, PackedBlock, PackedList, SegmentWriter};
 use rayon::prelude::*;
 
-use super::rows::{End, FinishedRows};
+use super::rows::FinishedRows;
 use super::steps::Steps;
 use crate::IndexError;
 use crate::layout::{BLOCK_ROWS, NEVER, NONE, Zone, section};
@@ -31,8 +31,9 @@ impl<'a> OrderedRows<'a> {
         places.map(move |place| order.map_or(place, |order| order[place] as usize))
     }
 
-    fn born<T: Number>(&self, column: Column<'_, T>, places: &Range<usize>) -> Vec<T> {
-        let mut values = Vec::new();
+    /// Numbers of births.
+    fn born<T: Number>(&self, list: &PackedList<T>, places: &Range<usize>) -> Vec<T> {
+        let (column, mut values) = (list.column(), Vec::new());
         match self.order {
             None => column.copy_to(places.clone(), &mut values),
             Some(order) => values.extend(order[places.clone()].iter().map(|&row| column.at(row as usize))),
@@ -40,9 +41,12 @@ impl<'a> OrderedRows<'a> {
         values
     }
 
-    fn ended<T>(&self, places: &Range<usize>, value: impl Fn(&End) -> T) -> Vec<T> {
-        let ends = self.rows.ends.as_slice();
-        self.numbers(places.clone()).map(|row| value(&ends[row])).collect()
+    /// The same as a block of a column. What was packed in this order before needs no more work.
+    fn born_block<T: Number>(&self, list: &PackedList<T>, places: &Range<usize>) -> PackedBlock {
+        match self.order {
+            None => list.block(places.start / BLOCK_ROWS),
+            Some(_) => PackedBlock::of(&self.born(list, places)),
+        }
     }
 }
 
@@ -76,34 +80,50 @@ fn pack(
     dense: &[u32],
 ) -> (Option<Zone>, [(&'static str, PackedBlock); 13]) {
     let births = &rows.rows.births;
-    let birth = rows.born(births.time.column(), &places);
-    let size = rows.born(births.size.column(), &places);
-    let address = rows.born(births.address.column(), &places);
-    let death = rows.ended(&places, |end| end.time);
     let number = |raw: u32| if raw == NONE { NONE } else { dense[raw as usize] };
-    let backtrace = rows.born(births.backtrace.column(), &places).into_iter().map(number);
-    let flags = rows.born(births.flags.column(), &places);
-    let flags = flags.into_iter().zip(rows.ended(&places, End::flags)).map(|(born, ended)| born | ended);
-    let zone = zone_of(&birth, &death, &size, &address);
+    let backtrace = rows.born(&births.backtrace, &places).into_iter().map(number).collect::<Vec<_>>();
+    let mut flags = rows.born(&births.flags, &places);
+    let mut ends = Ends::default();
+    for (row, flags) in rows.numbers(places.clone()).zip(&mut flags) {
+        let end = &rows.rows.ends.as_slice()[row];
+        *flags |= end.flags();
+        ends.time.push(end.time);
+        ends.chain.push(end.chain);
+        ends.backtrace.push(number(end.backtrace));
+        ends.thread.push(end.thread);
+    }
+    let ids: Vec<u32> = rows.numbers(places.clone()).map(|row| row as u32).collect();
+    let zone = zone_of(
+        &rows.born(&births.time, &places),
+        &ends.time,
+        &rows.born(&births.size, &places),
+        &rows.born(&births.address, &places),
+    );
     let columns = [
-        (section::BIRTH, PackedBlock::of(&birth)),
-        (section::DEATH, PackedBlock::of(&death)),
-        (section::SIZE, PackedBlock::of(&size)),
-        (section::EXTRA, PackedBlock::of(&rows.born(births.extra.column(), &places))),
-        (section::ADDRESS, PackedBlock::of(&address)),
-        (section::BACKTRACE, PackedBlock::of(&backtrace.collect::<Vec<_>>())),
-        (section::THREAD, PackedBlock::of(&rows.born(births.thread.column(), &places))),
-        (section::FLAGS, PackedBlock::of(&flags.collect::<Vec<_>>())),
-        (section::MARKER, PackedBlock::of(&rows.born(births.marker.column(), &places))),
-        (
-            section::ID,
-            PackedBlock::of(&rows.numbers(places.clone()).map(|row| row as u32).collect::<Vec<_>>()),
-        ),
-        (section::CHAIN, PackedBlock::of(&rows.ended(&places, |end| end.chain))),
-        (section::DEATH_BACKTRACE, PackedBlock::of(&rows.ended(&places, |end| number(end.backtrace)))),
-        (section::DEATH_THREAD, PackedBlock::of(&rows.ended(&places, |end| end.thread))),
+        (section::BIRTH, rows.born_block(&births.time, &places)),
+        (section::DEATH, PackedBlock::of(&ends.time)),
+        (section::SIZE, rows.born_block(&births.size, &places)),
+        (section::EXTRA, rows.born_block(&births.extra, &places)),
+        (section::ADDRESS, rows.born_block(&births.address, &places)),
+        (section::BACKTRACE, PackedBlock::of(&backtrace)),
+        (section::THREAD, rows.born_block(&births.thread, &places)),
+        (section::FLAGS, PackedBlock::of(&flags)),
+        (section::MARKER, rows.born_block(&births.marker, &places)),
+        (section::ID, PackedBlock::of(&ids)),
+        (section::CHAIN, PackedBlock::of(&ends.chain)),
+        (section::DEATH_BACKTRACE, PackedBlock::of(&ends.backtrace)),
+        (section::DEATH_THREAD, PackedBlock::of(&ends.thread)),
     ];
     (zone, columns)
+}
+
+/// How the rows of a block end.
+#[derive(Default)]
+struct Ends {
+    time: Vec<u64>,
+    chain: Vec<u32>,
+    backtrace: Vec<u32>,
+    thread: Vec<u32>,
 }
 
 /// The extremes of a block; `None` when it is empty.

@@ -8,19 +8,34 @@ use bytehound_format::AllocationId;
 
 use super::defects::Defects;
 use super::rows::{Deed, FinishedRows, Moment, Rows};
+use super::stacks::Stacks;
 use crate::IndexError;
+use crate::layout::NONE;
 
 /// Deeds that are handed over at a time: few enough to stay in the processor's cache.
 const BATCH: usize = 2048;
+/// Deeds that are looked at before they are taken.
+const AHEAD: usize = 128;
 /// Batches that may wait.
 const WAITING_MAX: usize = 3;
 
-/// A deed, and the block that it was done to.
-type Fed = (AllocationId, Deed, Moment);
+/// What was done to a block.
+#[derive(Clone, Copy)]
+pub(super) struct Fed {
+    /// Of the block.
+    pub(super) id: AllocationId,
+    pub(super) deed: Deed,
+    /// Its backtrace is filled in when more than one is known: see [`Feed::resolve`].
+    pub(super) at: Moment,
+    /// The backtrace, as the capture names it.
+    pub(super) stack: u64,
+}
 
 /// The reading end.
 pub(super) struct Feed {
     batch: Vec<Fed>,
+    /// How many deeds of the batch know their backtraces.
+    resolved: usize,
     filled: SyncSender<Vec<Fed>>,
     emptied: Receiver<Vec<Fed>>,
 }
@@ -34,22 +49,38 @@ impl Feed {
         let (filled, filled_receiver) = sync_channel(WAITING_MAX);
         let (emptied_sender, emptied) = channel();
         let matching = scope.spawn(move || match_all(rows, &filled_receiver, &emptied_sender));
-        (Self { batch: Vec::with_capacity(BATCH), filled, emptied }, Matching(matching))
+        (Self { batch: Vec::with_capacity(BATCH), resolved: 0, filled, emptied }, Matching(matching))
     }
 
     /// Hands a deed over. An error when nobody matches any more; [`Matching::finish`] says why.
     #[inline]
-    pub(super) fn push(&mut self, id: AllocationId, deed: Deed, at: Moment) -> Result<(), IndexError> {
-        self.batch.push((id, deed, at));
-        if self.batch.len() < BATCH { Ok(()) } else { self.send() }
+    pub(super) fn push(&mut self, fed: Fed, stacks: &mut Stacks) -> Result<(), IndexError> {
+        self.batch.push(fed);
+        if self.batch.len() < BATCH { Ok(()) } else { self.send(stacks) }
+    }
+
+    /// Looks up the backtraces of what waits: to be called before their names change their meaning. Many looks in a row
+    /// wait for memory together, where each by itself would wait alone.
+    pub(super) fn resolve(&mut self, stacks: &mut Stacks) {
+        for fed in &mut self.batch[self.resolved..] {
+            let mut backtrace = stacks.find(fed.stack);
+            // That of a free may have been left out.
+            if backtrace == NONE && !matches!(fed.deed, Deed::Free(_)) {
+                backtrace = stacks.refer(fed.stack);
+            }
+            fed.at.backtrace = backtrace;
+        }
+        self.resolved = self.batch.len();
     }
 
     /// Hands over what is left.
-    pub(super) fn finish(mut self) -> Result<(), IndexError> {
-        self.send()
+    pub(super) fn finish(mut self, stacks: &mut Stacks) -> Result<(), IndexError> {
+        self.send(stacks)
     }
 
-    fn send(&mut self) -> Result<(), IndexError> {
+    fn send(&mut self, stacks: &mut Stacks) -> Result<(), IndexError> {
+        self.resolve(stacks);
+        self.resolved = 0;
         let next = self.emptied.try_recv().unwrap_or_else(|_| Vec::with_capacity(BATCH));
         let batch = std::mem::replace(&mut self.batch, next);
         self.filled.send(batch).map_err(|_| IndexError::Cancelled)
@@ -69,8 +100,11 @@ fn match_all(
     emptied: &Sender<Vec<Fed>>,
 ) -> Result<(FinishedRows, Defects), IndexError> {
     for mut batch in filled {
-        for (id, deed, at) in &batch {
-            rows.take(*id, deed, *at)?;
+        for deeds in batch.chunks(AHEAD) {
+            rows.look_ahead(deeds);
+            for fed in deeds {
+                rows.take(fed)?;
+            }
         }
         batch.clear();
         // Who reads may be done already.

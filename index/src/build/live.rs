@@ -1,9 +1,8 @@
 //! The blocks that are allocated at this point of the capture.
 
-use std::collections::hash_map::Entry;
-
 use bytehound_format::AllocationId;
-use rustc_hash::FxHashMap;
+
+use super::block_table::BlockTable;
 
 /// What a block is known by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +15,7 @@ pub(super) enum Key {
 
 impl Key {
     /// The key of a block with this id at this address.
+    #[inline]
     pub(super) fn new(id: AllocationId, pointer: u64) -> Self {
         if id.is_by_pointer() { Self::Pointer(pointer) } else { Self::Id(id) }
     }
@@ -32,38 +32,47 @@ pub(super) enum Claim {
     Refused,
 }
 
-/// From key to row. Two maps, so that a pointer costs no more than it must.
+/// From key to row. Two tables, so that a pointer costs no more than it must.
 #[derive(Default)]
 pub(super) struct Live {
-    by_id: FxHashMap<AllocationId, u32>,
-    by_pointer: FxHashMap<u64, u32>,
+    by_id: BlockTable<AllocationId>,
+    by_pointer: BlockTable<u64>,
 }
 
 impl Live {
+    #[inline]
     pub(super) fn claim(&mut self, key: Key, row: u32) -> Claim {
         match key {
-            Key::Id(id) => match self.by_id.entry(id) {
-                Entry::Vacant(entry) => {
-                    entry.insert(row);
-                    Claim::Granted
-                }
-                Entry::Occupied(_) => Claim::Refused,
-            },
+            Key::Id(id) if self.by_id.get(id).is_some() => Claim::Refused,
+            Key::Id(id) => {
+                self.by_id.insert(id, row);
+                Claim::Granted
+            }
             Key::Pointer(pointer) => {
                 self.by_pointer.insert(pointer, row).map_or(Claim::Granted, Claim::Replaced)
             }
         }
     }
 
+    #[inline]
     pub(super) fn remove(&mut self, key: Key) -> Option<u32> {
         match key {
-            Key::Id(id) => self.by_id.remove(&id),
-            Key::Pointer(pointer) => self.by_pointer.remove(&pointer),
+            Key::Id(id) => self.by_id.remove(id),
+            Key::Pointer(pointer) => self.by_pointer.remove(pointer),
+        }
+    }
+
+    /// See [`BlockTable::glance`].
+    #[inline]
+    pub(super) fn glance(&self, key: Key) -> u32 {
+        match key {
+            Key::Id(id) => self.by_id.glance(id),
+            Key::Pointer(pointer) => self.by_pointer.glance(pointer),
         }
     }
 
     /// The rows of all blocks that live.
     pub(super) fn rows(&self) -> impl Iterator<Item = u32> {
-        self.by_id.values().chain(self.by_pointer.values()).copied()
+        self.by_id.rows().chain(self.by_pointer.rows())
     }
 }

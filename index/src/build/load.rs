@@ -15,7 +15,7 @@ use rustc_hash::FxHashMap;
 use super::clock::Clock;
 use super::culled::Culled;
 use super::defects::Defects;
-use super::feed::Feed;
+use super::feed::{Fed, Feed};
 use super::generated;
 use super::mappings::Mappings;
 use super::modules::Modules;
@@ -23,7 +23,7 @@ use super::observer::{Observer, Phase, Progress, REPORT_EVERY, report};
 use super::rows::{Block, Deed, FinishedRows, Moment, Rows};
 use super::stacks::{Backtraces, DecodedFrame, Stacks};
 use crate::IndexError;
-use crate::layout::MalloptRecord;
+use crate::layout::{MalloptRecord, NONE};
 
 const MAPS_PATH: &str = "/proc/self/maps";
 /// An embedded file of `key=value` lines.
@@ -139,7 +139,7 @@ impl<'a> Loader<'a> {
                 report(observer, Progress { phase: Phase::Load, bytes, bytes_total: size, events })?;
             }
         }
-        feed.finish()?;
+        feed.finish(&mut self.stacks)?;
         if let Some(ending) = reader.ending().filter(|ending| !ending.is_clean()) {
             self.defects.note(&ending.to_string());
         }
@@ -156,28 +156,31 @@ impl<'a> Loader<'a> {
     fn take(&mut self, event: Event<'_>, feed: &mut Feed) -> Result<(), IndexError> {
         // In the oldest captures blocks have no ids.
         let untracked = AllocationId::UNTRACKED;
-        let (id, deed, at) = match event {
+        let fed = match event {
             Event::AllocEx { id, timestamp, allocation } => {
-                (id, self.allocate(&allocation), self.birth(timestamp, &allocation))
+                self.birth(id, timestamp, &allocation, Deed::Allocate)
             }
             Event::FreeEx { id, timestamp, pointer, backtrace, thread } => {
-                (id, Deed::Free(pointer), self.death(timestamp, backtrace, thread))
+                self.death(id, timestamp, pointer, backtrace, thread)
             }
             Event::ReallocEx { id, timestamp, old_pointer, allocation } => {
-                (id, self.reallocate(old_pointer, &allocation), self.birth(timestamp, &allocation))
+                self.birth(id, timestamp, &allocation, |block| Deed::Reallocate(old_pointer, block))
             }
             Event::Alloc { timestamp, allocation } => {
-                (untracked, self.allocate(&allocation), self.birth(timestamp, &allocation))
+                self.birth(untracked, timestamp, &allocation, Deed::Allocate)
             }
             Event::Free { timestamp, pointer, backtrace, thread } => {
-                (untracked, Deed::Free(pointer), self.death(timestamp, backtrace, thread))
+                self.death(untracked, timestamp, pointer, backtrace, thread)
             }
             Event::Realloc { timestamp, old_pointer, allocation } => {
-                (untracked, self.reallocate(old_pointer, &allocation), self.birth(timestamp, &allocation))
+                self.birth(untracked, timestamp, &allocation, |block| Deed::Reallocate(old_pointer, block))
             }
-            other => return self.take_rare(other),
+            other => {
+                feed.resolve(&mut self.stacks);
+                return self.take_rare(other);
+            }
         };
-        feed.push(id, deed, at)
+        feed.push(fed, &mut self.stacks)
     }
 
     fn take_rare(&mut self, event: Event<'_>) -> Result<(), IndexError> {
@@ -273,24 +276,29 @@ impl<'a> Loader<'a> {
         }
     }
 
-    fn allocate(&self, body: &AllocBody) -> Deed {
-        Deed::Allocate(Block::new(body, self.marker))
+    #[inline]
+    fn death(
+        &mut self,
+        id: AllocationId,
+        timestamp: Timestamp,
+        pointer: u64,
+        stack: u64,
+        thread: u32,
+    ) -> Fed {
+        let at = Moment { time: self.see(timestamp), thread, backtrace: NONE };
+        Fed { id, deed: Deed::Free(pointer), at, stack }
     }
 
-    fn reallocate(&self, old: u64, body: &AllocBody) -> Deed {
-        Deed::Reallocate(old, Block::new(body, self.marker))
-    }
-
-    fn death(&mut self, timestamp: Timestamp, backtrace: u64, thread: u32) -> Moment {
-        Moment { time: self.see(timestamp), thread, backtrace: self.stacks.find(backtrace) }
-    }
-
-    fn birth(&mut self, timestamp: Timestamp, body: &AllocBody) -> Moment {
-        Moment {
-            time: self.see(timestamp),
-            thread: body.thread,
-            backtrace: self.stacks.refer(body.backtrace),
-        }
+    #[inline]
+    fn birth(
+        &mut self,
+        id: AllocationId,
+        timestamp: Timestamp,
+        body: &AllocBody,
+        deed: impl FnOnce(Block) -> Deed,
+    ) -> Fed {
+        let at = Moment { time: self.see(timestamp), thread: body.thread, backtrace: NONE };
+        Fed { id, deed: deed(Block::new(body, self.marker)), at, stack: body.backtrace }
     }
 
     /// A better pair than that of the header, or the wall clock was set. What came before stays as it is; when nothing

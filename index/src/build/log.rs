@@ -50,11 +50,11 @@ lists!(
 );
 
 lists!(
-    /// What dies: when, which row, and how it was born.
+    /// What dies: when, which row, and how it was born; new is what was born in the same µs.
     Deaths,
     /// All deaths.
     FinishedDeaths,
-    { time: u64, row: u32, size: u64, extra: u32, backtrace: u32 }
+    { time: u64, row: u32, size: u64, extra: u32, backtrace: u32, is_new: u8 }
 );
 
 impl Births {
@@ -81,12 +81,14 @@ impl Deaths {
         size: u64,
         extra: u32,
         backtrace: u32,
+        is_new: bool,
     ) -> Result<(), IndexError> {
         self.time.push(time)?;
         self.row.push(row)?;
         self.size.push(size)?;
         self.extra.push(extra)?;
-        Ok(self.backtrace.push(backtrace)?)
+        self.backtrace.push(backtrace)?;
+        Ok(self.is_new.push(is_new.into())?)
     }
 }
 

@@ -8,6 +8,7 @@
 //!
 //! [`ingest()`] does all of it for one profile. [`add_debug_files()`] says beforehand where else symbols are.
 
+mod block_table;
 mod chains;
 mod chronicle;
 mod clock;
@@ -18,6 +19,7 @@ mod defects;
 mod feed;
 mod frame_table;
 mod generated;
+mod history;
 mod ingest;
 mod interner;
 mod live;
@@ -36,6 +38,7 @@ mod stack_sections;
 mod stacks;
 mod steps;
 mod symbolize;
+mod tally;
 mod usage;
 mod window;
 mod write;

@@ -1,12 +1,15 @@
 //! The heap of the program lived through once more, in order of time: totals, time buckets, and what each backtrace did.
 
+use std::hint::black_box;
+use std::ops::Range;
+
 use bytehound_store::{Column, SummaryWriter};
 
-use super::chronicle::Chronicler;
+use super::history::History;
 use super::observer::REPORT_EVERY;
 use super::operations::Operation;
-use super::rows::FinishedRows;
 use super::steps::Steps;
+use super::tally::{Block, Tally};
 use super::window::Window;
 use crate::IndexError;
 use crate::layout::NONE;
@@ -22,33 +25,9 @@ pub(super) struct Replayed {
     pub(super) peak_at_us: Option<u64>,
 }
 
-/// Replays operations that are in order of time, and hands them on to the chronicle. Cells go to `cells` span by span.
-pub(super) fn replay(
-    source: &Source<'_>,
-    operations: impl Iterator<Item = Operation>,
-    chronicler: &mut Chronicler<'_>,
-    cells: &mut dyn SummaryWriter,
-    steps: &Steps<'_>,
-) -> Result<Replayed, IndexError> {
-    let mut replay = Replay::new(source);
-    let mut untold = 0;
-    for operation in operations {
-        replay.enter_bucket(operation.time, cells)?;
-        replay.perform(&operation);
-        chronicler.take(&operation)?;
-        untold += 1;
-        if untold == REPORT_EVERY {
-            steps.advance(untold)?;
-            untold = 0;
-        }
-    }
-    steps.advance(untold)?;
-    replay.finish(cells)
-}
-
 /// What is replayed.
 pub(super) struct Source<'a> {
-    pub(super) rows: &'a FinishedRows,
+    pub(super) history: History<'a>,
     /// Number of every raw backtrace.
     pub(super) dense: &'a [u32],
     /// How many backtraces there are.
@@ -56,12 +35,24 @@ pub(super) struct Source<'a> {
     pub(super) bucket_width_us: u64,
 }
 
-/// A block as far as it counts here.
-#[derive(Clone, Copy)]
-struct Block {
-    size: u64,
-    usable: u64,
-    backtrace: u32,
+/// Replays all operations. Cells go to `cells` span by span.
+pub(super) fn replay(
+    source: &Source<'_>,
+    cells: &mut dyn SummaryWriter,
+    steps: &Steps<'_>,
+) -> Result<Replayed, IndexError> {
+    let mut replay = Replay::new(source);
+    let mut untold = 0;
+    source.history.tell(|operations| {
+        replay.take(operations, cells)?;
+        untold += operations.len();
+        if untold >= REPORT_EVERY {
+            steps.advance(std::mem::take(&mut untold))?;
+        }
+        Ok(())
+    })?;
+    steps.advance(untold)?;
+    replay.finish(cells)
 }
 
 /// The blocks of births, or those of deaths.
@@ -83,109 +74,57 @@ impl<'a> Blocks<'a> {
     }
 
     #[inline]
-    fn get(&mut self, number: u32) -> Block {
-        let at = number as usize;
+    fn get(&mut self, number: u32) -> Option<Block> {
+        let at = Some(number).filter(|&number| number != NONE)? as usize;
         let size = self.size.get(at);
-        Block {
-            size,
-            usable: size + u64::from(self.extra.get(at)),
-            backtrace: self.dense[self.backtrace.get(at) as usize],
-        }
+        let usable = size + u64::from(self.extra.get(at));
+        Some(Block { size, usable, backtrace: self.dense[self.backtrace.get(at) as usize] })
     }
+}
+
+/// An operation with what it does to the sums.
+struct Change {
+    time: u64,
+    dies: Option<Block>,
+    is_born: Option<Block>,
 }
 
 struct Replay<'a> {
     born: Blocks<'a>,
     dying: Blocks<'a>,
+    changes: Vec<Change>,
     bucket_width_us: u64,
     tallies: Vec<Tally>,
     buckets: Vec<TimeBucket>,
     bucket: Option<TimeBucket>,
-    /// Backtraces with something in the cell of the current span.
-    touched: Vec<u32>,
+    /// When the current bucket begins and ends.
+    bucket_us: Range<u64>,
+    /// Number of the current span, from 1.
+    span: u32,
+    /// The sums before the current span, of the backtraces that did something in it.
+    touched: Vec<Cell>,
     live_bytes: u64,
     live_count: u64,
     peak_bytes: u64,
     peak_at_us: Option<u64>,
     /// How often the peak was raised.
-    peak_version: u64,
-}
-
-/// One backtrace at this moment.
-#[derive(Clone, Default)]
-struct Tally {
-    summary: BacktraceSummary,
-    cell: Cell,
-    live_bytes: u64,
-    live_usable: u64,
-    /// Of which peak `summary.peak_bytes` tells the share. When an older one is meant, nothing has changed here
-    /// since the newest peak, and the share is what is live.
-    peak_version: u64,
-}
-
-impl Tally {
-    /// To be called before a change.
-    fn settle_peak(&mut self, peak_version: u64) {
-        if self.peak_version != peak_version {
-            self.peak_version = peak_version;
-            self.summary.peak_bytes = self.live_bytes;
-        }
-    }
-
-    fn birth(&mut self, Block { size, usable, .. }: Block, time: u64) {
-        let summary = &mut self.summary;
-        if summary.rows == 0 {
-            summary.min_size = size;
-            summary.min_usable = usable;
-            summary.first_us = time;
-            summary.first_row_us = time;
-            summary.own_peak_at_us = time;
-        }
-        summary.rows += 1;
-        summary.allocated_count += 1;
-        summary.allocated_bytes += size;
-        summary.usable_bytes += usable;
-        summary.min_size = summary.min_size.min(size);
-        summary.max_size = summary.max_size.max(size);
-        summary.min_usable = summary.min_usable.min(usable);
-        summary.max_usable = summary.max_usable.max(usable);
-        summary.last_us = time;
-        summary.last_row_us = time;
-        self.cell.allocated_count += 1;
-        self.cell.allocated_bytes += size;
-        self.live_bytes += size;
-        self.live_usable += usable;
-        if self.live_usable > summary.own_peak_usable {
-            summary.own_peak_usable = self.live_usable;
-            summary.own_peak_at_us = time;
-        }
-    }
-
-    fn death(&mut self, Block { size, usable, .. }: Block) {
-        self.summary.freed_count += 1;
-        self.summary.freed_bytes += size;
-        self.cell.freed_count += 1;
-        self.cell.freed_bytes += size;
-        self.live_bytes -= size;
-        self.live_usable -= usable;
-    }
-
-    fn is_idle(&self) -> bool {
-        self.cell.allocated_count == 0 && self.cell.freed_count == 0
-    }
+    peak_version: u32,
 }
 
 impl<'a> Replay<'a> {
     fn new(source: &'a Source<'a>) -> Self {
-        let (births, deaths) = (&source.rows.births, &source.rows.deaths);
+        let (births, deaths) = (&source.history.rows.births, &source.history.rows.deaths);
         let blocks = |size, extra, backtrace| Blocks::new(size, extra, backtrace, source.dense);
         Self {
             born: blocks(births.size.column(), births.extra.column(), births.backtrace.column()),
             dying: blocks(deaths.size.column(), deaths.extra.column(), deaths.backtrace.column()),
+            changes: Vec::new(),
             bucket_width_us: source.bucket_width_us,
             tallies: vec![Tally::default(); source.backtraces as usize],
             buckets: Vec::new(),
             bucket: None,
+            bucket_us: 0..0,
+            span: 1,
             touched: Vec::new(),
             live_bytes: 0,
             live_count: 0,
@@ -195,71 +134,79 @@ impl<'a> Replay<'a> {
         }
     }
 
+    fn take(&mut self, operations: &[Operation], cells: &mut dyn SummaryWriter) -> Result<(), IndexError> {
+        let mut changes = std::mem::take(&mut self.changes);
+        changes.extend(operations.iter().map(|operation| Change {
+            time: operation.time,
+            dies: self.dying.get(operation.death),
+            is_born: self.born.get(operation.birth),
+        }));
+        // All looks at once wait for memory together; one at a time, each change would wait for itself.
+        let blocks = changes.iter().flat_map(|change| [change.dies, change.is_born]).flatten();
+        black_box(blocks.fold(0, |seen, block| seen ^ self.tallies[block.backtrace as usize].glance()));
+        for change in changes.drain(..) {
+            if !self.bucket_us.contains(&change.time) {
+                self.enter_bucket(change.time, cells)?;
+            }
+            self.perform(&change);
+        }
+        self.changes = changes;
+        Ok(())
+    }
+
     fn enter_bucket(&mut self, time: u64, cells: &mut dyn SummaryWriter) -> Result<(), IndexError> {
         let index = time / self.bucket_width_us;
-        match &self.bucket {
-            Some(bucket) if bucket.index == index => return Ok(()),
-            Some(bucket) if bucket.index / SPAN_BUCKETS != index / SPAN_BUCKETS => self.end_span(cells)?,
-            _ => {}
+        if self.bucket.is_some_and(|bucket| bucket.index / SPAN_BUCKETS != index / SPAN_BUCKETS) {
+            self.end_span(cells)?;
         }
         self.end_bucket();
         self.bucket = Some(TimeBucket { index, ..TimeBucket::default() });
+        let start = index * self.bucket_width_us;
+        self.bucket_us = start..start.saturating_add(self.bucket_width_us);
         Ok(())
     }
 
     /// A realloc is one step: what counts as the peak is how it is after both the death and the birth.
-    fn perform(&mut self, operation: &Operation) {
-        let (dies, is_born) = (operation.death != NONE, operation.birth != NONE);
-        if dies {
-            self.death(operation.death);
+    #[inline]
+    fn perform(&mut self, change: &Change) {
+        let bucket = self.bucket.get_or_insert_default();
+        if let Some(block) = change.dies {
+            bucket.freed_count += 1;
+            bucket.freed_bytes += block.size;
+            self.live_bytes -= block.size;
+            self.live_count -= 1;
         }
-        if is_born {
-            self.birth(operation.birth, operation.time);
+        if let Some(block) = change.is_born {
+            bucket.allocated_count += 1;
+            bucket.allocated_bytes += block.size;
+            self.live_bytes += block.size;
+            self.live_count += 1;
         }
-        self.bucket_now().reallocated_count += u64::from(dies && is_born);
-        let (live_bytes, live_count) = (self.live_bytes, self.live_count);
-        let bucket = self.bucket_now();
-        bucket.live_bytes_max = bucket.live_bytes_max.max(live_bytes);
-        bucket.live_count_max = bucket.live_count_max.max(live_count);
-        if live_bytes > self.peak_bytes {
-            self.peak_bytes = live_bytes;
-            self.peak_at_us = Some(operation.time);
+        bucket.reallocated_count += u64::from(change.dies.is_some() && change.is_born.is_some());
+        bucket.live_bytes_max = bucket.live_bytes_max.max(self.live_bytes);
+        bucket.live_count_max = bucket.live_count_max.max(self.live_count);
+        if let Some(block) = change.dies {
+            self.tally(block.backtrace).death(block);
+        }
+        if let Some(block) = change.is_born {
+            self.tally(block.backtrace).birth(block, change.time);
+        }
+        if self.live_bytes > self.peak_bytes {
+            self.peak_bytes = self.live_bytes;
+            self.peak_at_us = Some(change.time);
             self.peak_version += 1;
         }
     }
 
-    fn birth(&mut self, number: u32, time: u64) {
-        let block = self.born.get(number);
-        self.tally(block.backtrace).birth(block, time);
-        self.live_bytes += block.size;
-        self.live_count += 1;
-        let bucket = self.bucket_now();
-        bucket.allocated_count += 1;
-        bucket.allocated_bytes += block.size;
-    }
-
-    fn death(&mut self, number: u32) {
-        let block = self.dying.get(number);
-        self.tally(block.backtrace).death(block);
-        self.live_bytes -= block.size;
-        self.live_count -= 1;
-        let bucket = self.bucket_now();
-        bucket.freed_count += 1;
-        bucket.freed_bytes += block.size;
-    }
-
     /// The tally of a backtrace, ready for a change.
+    #[inline]
     fn tally(&mut self, backtrace: u32) -> &mut Tally {
         let tally = &mut self.tallies[backtrace as usize];
         tally.settle_peak(self.peak_version);
-        if tally.is_idle() {
-            self.touched.push(backtrace);
+        if tally.enter(self.span) {
+            self.touched.push(tally.sums(backtrace));
         }
         tally
-    }
-
-    fn bucket_now(&mut self) -> &mut TimeBucket {
-        self.bucket.get_or_insert_default()
     }
 
     fn end_bucket(&mut self) {
@@ -273,27 +220,29 @@ impl<'a> Replay<'a> {
     /// Writes the cells of the span that the current bucket is in.
     fn end_span(&mut self, cells: &mut dyn SummaryWriter) -> Result<(), IndexError> {
         let Some(bucket) = &self.bucket else { return Ok(()) };
-        self.touched.sort_unstable();
-        let taken = self.touched.drain(..).map(|backtrace| {
-            let cell = std::mem::take(&mut self.tallies[backtrace as usize].cell);
-            Cell { backtrace, ..cell }
-        });
-        let taken: Vec<Cell> = taken.collect();
-        write_cells(cells, bucket.index / SPAN_BUCKETS, &taken)
+        self.touched.sort_unstable_by_key(|cell| cell.backtrace);
+        for cell in &mut self.touched {
+            let sums = self.tallies[cell.backtrace as usize].sums(cell.backtrace);
+            *cell = Cell {
+                backtrace: cell.backtrace,
+                allocated_count: sums.allocated_count - cell.allocated_count,
+                allocated_bytes: sums.allocated_bytes - cell.allocated_bytes,
+                freed_count: sums.freed_count - cell.freed_count,
+                freed_bytes: sums.freed_bytes - cell.freed_bytes,
+            };
+        }
+        write_cells(cells, bucket.index / SPAN_BUCKETS, &self.touched)?;
+        self.touched.clear();
+        self.span += 1;
+        Ok(())
     }
 
     fn finish(mut self, cells: &mut dyn SummaryWriter) -> Result<Replayed, IndexError> {
         self.end_span(cells)?;
         self.end_bucket();
         let peak_version = self.peak_version;
-        let summary_of = |mut tally: Tally| {
-            tally.settle_peak(peak_version);
-            tally.summary.leaked_count = tally.summary.rows - tally.summary.freed_count;
-            tally.summary.leaked_bytes = tally.summary.allocated_bytes - tally.summary.freed_bytes;
-            tally.summary
-        };
         Ok(Replayed {
-            summaries: self.tallies.into_iter().map(summary_of).collect(),
+            summaries: self.tallies.into_iter().map(|tally| tally.summary(peak_version)).collect(),
             buckets: self.buckets,
             peak_bytes: self.peak_bytes,
             peak_at_us: self.peak_at_us,

@@ -1,10 +1,13 @@
 //! Births and deaths matched: every allocation becomes one row, in the order of the file.
 
-use bytehound_format::{AllocBody, AllocationId, alloc_flags};
+use std::hint::black_box;
+
+use bytehound_format::{AllocBody, alloc_flags};
 use bytehound_store::{MappedVec, Scratch};
 use bytemuck::{Pod, Zeroable};
 
 use super::defects::Defects;
+use super::feed::Fed;
 use super::live::{Claim, Key, Live};
 use super::log::{Births, Deaths, FinishedBirths, FinishedDeaths, FinishedLog, Log, Step};
 use crate::IndexError;
@@ -58,6 +61,17 @@ pub(super) enum Deed {
     Reallocate(u64, Block),
 }
 
+impl Deed {
+    /// Where the block is that it is done to.
+    #[inline]
+    fn address(&self) -> u64 {
+        match self {
+            Self::Allocate(block) => block.address,
+            Self::Free(address) | Self::Reallocate(address, _) => *address,
+        }
+    }
+}
+
 /// How a row ends. While that is awaited, what its end has to know of its birth.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
@@ -70,6 +84,7 @@ pub(super) struct End {
     flags: u32,
     /// Of death, or [`NONE`]; of birth, while it lives.
     pub(super) backtrace: u32,
+    /// Of death, or [`NONE`].
     pub(super) thread: u32,
     /// The number of its chain, or [`NONE`] for a row that is alone.
     pub(super) chain: u32,
@@ -88,6 +103,8 @@ pub(super) struct Rows {
     log: Log,
     ends: MappedVec<End>,
     live: Live,
+    /// The rows that were probably meant by the deeds that are taken next.
+    glanced: Vec<u32>,
     chains: u32,
     total_usable: u64,
     pub(super) defects: Defects,
@@ -111,16 +128,29 @@ impl Rows {
             log: Log::new(scratch)?,
             ends: MappedVec::new(scratch)?,
             live: Live::default(),
+            glanced: Vec::new(),
             chains: 0,
             total_usable: 0,
             defects: Defects::default(),
         })
     }
 
-    /// Takes what was done to a block; `id` is that of both blocks of a realloc.
+    /// Looks for the blocks of deeds that are taken next. Nothing comes of it but time: the looks wait for memory together,
+    /// where the deeds would wait one after the other.
+    pub(super) fn look_ahead(&mut self, deeds: &[Fed]) {
+        self.glanced.clear();
+        let key = |fed: &Fed| Key::new(fed.id, fed.deed.address());
+        self.glanced.extend(deeds.iter().map(|fed| self.live.glance(key(fed))));
+        let ends = self.ends.as_slice();
+        let seen = |seen: u32, &row: &u32| seen ^ ends.get(row as usize).map_or(0, |end| end.thread);
+        black_box(self.glanced.iter().fold(0, seen));
+    }
+
+    /// Takes what was done to a block; the id is that of both blocks of a realloc.
     #[inline]
-    pub(super) fn take(&mut self, id: AllocationId, deed: &Deed, at: Moment) -> Result<(), IndexError> {
-        match deed {
+    pub(super) fn take(&mut self, fed: &Fed) -> Result<(), IndexError> {
+        let &Fed { id, at, .. } = fed;
+        match &fed.deed {
             Deed::Allocate(block) => self.allocate(Key::new(id, block.address), at, block),
             Deed::Free(address) => self.free(Key::new(id, *address), at),
             Deed::Reallocate(old, block) => {
@@ -134,7 +164,8 @@ impl Rows {
         let ends = self.ends.as_mut_slice();
         self.live.rows().for_each(|row| {
             let end = &mut ends[row as usize];
-            *end = End { time: NEVER, size: 0, flags: 0, backtrace: NONE, thread: 0, chain: end.chain };
+            // A thread like no other: in the column it is as cheap as none.
+            *end = End { time: NEVER, size: 0, flags: 0, backtrace: NONE, thread: NONE, chain: end.chain };
         });
         let rows = FinishedRows {
             births: self.births.finish()?,
@@ -253,7 +284,8 @@ impl Rows {
             self.defects.early_deaths += 1;
         }
         let time = at.time.max(end.time);
-        self.deaths.push(time, row, end.size, end.flags, end.backtrace)?;
+        let is_new = time == end.time;
+        self.deaths.push(time, row, end.size, end.flags, end.backtrace, is_new)?;
         *end = End {
             time,
             size: 0,

@@ -28,11 +28,11 @@ impl<'a, T: Number> Window<'a, T> {
     #[cold]
     fn get_elsewhere(&mut self, index: usize) -> T {
         let next = self.start + self.numbers.len();
-        // Who jumps to and fro is better served one by one.
-        if index == next {
-            self.start = next;
-            let end = self.column.len().min((next / LEN + 1) * LEN);
-            self.column.copy_to(next..end, &mut self.numbers);
+        // Who goes back, or far ahead, is better served one by one.
+        if (next..next + LEN).contains(&index) {
+            self.start = index;
+            let end = self.column.len().min((index / LEN + 1) * LEN);
+            self.column.copy_to(index..end, &mut self.numbers);
         }
         self.column.at(index)
     }

@@ -1,11 +1,12 @@
 //! The last phase: a loaded, named capture becomes a segment and summaries. Nobody sees them before they are published.
 
-use bytehound_store::{BuildKey, MappedVec, Scratch, SegmentWriter, Store};
+use bytehound_store::{BuildKey, MappedVec, Scratch, SegmentWriter, Store, SummaryWriter};
 use bytehound_symbols::normalize::NORM_VERSION;
 
 use super::chains::write_chains;
-use super::chronicle::Chronicler;
+use super::chronicle::Chronicle;
 use super::columns::{OrderedRows, write_columns};
+use super::history::History;
 use super::load::Loaded;
 use super::manifest::encode_manifest;
 use super::map_sections::{write_mallopts, write_maps};
@@ -13,7 +14,7 @@ use super::mappings::Mappings;
 use super::observer::Observer;
 use super::operations::Operation;
 use super::replay::{Replayed, Source, replay};
-use super::stack_sections::write_stacks;
+use super::stack_sections::StackSections;
 use super::steps::Steps;
 use super::symbolize::Symbols;
 use crate::IndexError;
@@ -44,54 +45,76 @@ pub fn write(
     let steps = Steps::new(observer, rows.log.len() as u64 + rows.ends.len() as u64, loaded.events);
     steps.advance(0)?;
     let sorted = rows.log.sort(&rows.births, &rows.deaths, &scratch)?;
-    let order = sorted.as_ref().map(|operations| births_of(operations.as_slice(), &scratch)).transpose()?;
+    let history = History { rows, sorted: sorted.as_ref().map(MappedVec::as_slice) };
+    let order = history.sorted.map(|operations| births_of(operations, &scratch)).transpose()?;
 
     let bucket_width_us = ((loaded.end_us - loaded.start_us) / BUCKETS).max(1);
     let source = Source {
-        rows,
+        history,
         dense: &loaded.backtraces.dense,
         backtraces: loaded.backtraces.lists.len(),
         bucket_width_us,
     };
     let ordered = OrderedRows { rows, order: order.as_ref().map(MappedVec::as_slice) };
-    let mut chronicler = Chronicler::new(&ordered, &scratch)?;
     let mut summaries = store.summaries().writer(key)?;
     let mut segment = SegmentWriter::create(&scratch)?;
-    let (replayed, written) = rayon::join(
-        || match &sorted {
-            Some(operations) => {
-                let operations = operations.as_slice().iter().copied();
-                replay(&source, operations, &mut chronicler, &mut *summaries, &steps)
-            }
-            None => {
-                let operations = rows.log.operations(&rows.births, &rows.deaths);
-                replay(&source, operations, &mut chronicler, &mut *summaries, &steps)
-            }
+    let (summarized, (written, chronicle)) = rayon::join(
+        || summarize(&loaded, &symbols, &source, &mut *summaries, &steps),
+        || {
+            let write = || {
+                write_columns(&mut segment, &ordered, source.dense, &steps)?;
+                segment.sync_meanwhile()?;
+                write_chains(&mut segment, &scratch, &ordered)
+            };
+            rayon::join(write, || Chronicle::of(&ordered, &history, &scratch))
         },
-        || write_columns(&mut segment, &ordered, source.dense, &steps),
     );
-    let mut replayed = replayed?;
+    let Summarized { manifest, replayed, stacks } = summarized?;
     written?;
-    chronicler.write(&mut segment)?;
-    write_chains(&mut segment, &scratch, &ordered)?;
+    chronicle?.write(&mut segment)?;
+    let mappings = std::mem::replace(&mut loaded.mappings, Mappings::new());
+    write_maps(&mut segment, mappings, &loaded.backtraces.dense, &mut symbols.table.strings)?;
+    write_mallopts(&mut segment, std::mem::take(&mut loaded.mallopts), &loaded.backtraces.dense)?;
+    stacks.write(&symbols.table, &mut segment)?;
 
-    let mut manifest = manifest_of(&loaded, &replayed);
-    manifest.bucket_width_us = bucket_width_us;
+    // Both wait for the disk.
+    let (stored, summarized) = rayon::join(
+        || Ok(store.segments().put(key, segment.finish()?)?),
+        || {
+            drop(loaded);
+            write_rest(&mut *summaries, &encode_manifest(&manifest), &replayed.summaries, &replayed.buckets)?;
+            Ok(summaries.finish()?)
+        },
+    );
+    stored.and(summarized).map(|()| manifest)
+}
+
+/// What is known once the heap was lived through.
+struct Summarized {
+    manifest: Manifest,
+    replayed: Replayed,
+    stacks: StackSections,
+}
+
+fn summarize(
+    loaded: &Loaded,
+    symbols: &Symbols,
+    source: &Source<'_>,
+    cells: &mut dyn SummaryWriter,
+    steps: &Steps<'_>,
+) -> Result<Summarized, IndexError> {
+    let mut replayed = replay(source, cells, steps)?;
+    let mut manifest = manifest_of(loaded, &replayed);
+    manifest.bucket_width_us = source.bucket_width_us;
     manifest.defects.extend(symbols.defects.sentences());
     for culled in &loaded.culled {
         let backtrace = loaded.backtraces.dense[culled.backtrace as usize];
         culled.fold_into(&mut replayed.summaries[backtrace as usize]);
     }
-
-    let mappings = std::mem::replace(&mut loaded.mappings, Mappings::new());
-    write_maps(&mut segment, mappings, &loaded.backtraces.dense, &mut symbols.table.strings)?;
-    write_mallopts(&mut segment, std::mem::take(&mut loaded.mallopts), &loaded.backtraces.dense)?;
-    manifest.max_depth = write_stacks(&mut segment, &loaded.backtraces, symbols, &replayed.summaries)?;
-    store.segments().put(key, segment.finish()?)?;
-
-    write_rest(&mut *summaries, &encode_manifest(&manifest), &replayed.summaries, &replayed.buckets)?;
-    summaries.finish()?;
-    Ok(manifest)
+    let (backtraces, scratch) = (&loaded.backtraces, &loaded.scratch);
+    let stacks = StackSections::of(backtraces, &symbols.table, &replayed.summaries, scratch)?;
+    manifest.max_depth = stacks.max_depth;
+    Ok(Summarized { manifest, replayed, stacks })
 }
 
 /// The rows in the order of sorted operations.

@@ -19,7 +19,7 @@ pub(crate) struct BlockEntry {
     pub(super) words: u32,
     /// Its numbers: [`BLOCK_LEN`], but for the last of a column.
     pub(super) count: u32,
-    /// What all numbers of a block without words are.
+    /// What all numbers of a block without words are; else how many lowest bits are left out.
     pub(super) value: u64,
     /// Of its bytes.
     pub(super) checksum: u64,
@@ -33,6 +33,17 @@ impl BlockEntry {
             count: block.count,
             value: block.value,
             checksum: block.checksum,
+        }
+    }
+
+    /// The block, as it was packed.
+    pub(crate) fn block<T: Number>(&self, words: &[u64]) -> PackedBlock {
+        PackedBlock {
+            element_size: size_of::<T>() as u32,
+            count: self.count,
+            value: self.value,
+            words: words[self.word_range()].to_vec(),
+            checksum: self.checksum,
         }
     }
 
@@ -125,7 +136,8 @@ impl<'a, T: Number> BlockColumn<'a, T> {
 
     #[inline]
     fn packed(&self, entry: &BlockEntry) -> PackedWords<'a> {
-        PackedWords { words: &self.words[entry.word_range()], count: entry.count as usize }
+        let words = &self.words[entry.word_range()];
+        PackedWords { words, count: entry.count as usize, shift: entry.value as u32 & 63 }
     }
 }
 

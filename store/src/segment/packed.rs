@@ -1,17 +1,24 @@
 //! Numbers of one block of a column in as few bits as they need, each still found in one step.
 //!
-//! A block is cut into frames of [`FRAME`] numbers. A frame stores its least number, the *base*, and every number as its
-//! difference to the base, in as many bits as the largest of them takes. The highest code stands for the largest number of
-//! the type, which marks "never" and "none", in frames that have it; so one such number does not make a frame wide.
+//! A block is cut into frames of [`FRAME`] numbers. A frame stores its *base*, and every number as its *code*: its difference
+//! to the base. As many bits of the codes lie side by side as make the frame smallest; what codes have above them lies behind,
+//! for those codes alone that have something there. So a few large numbers do not make a frame wide. In frames with the largest
+//! number of the type, which marks "never" and "none", its code is 0, and those of the others are one more. A frame whose
+//! numbers count up by one has no codes at all. Lowest bits that are zero in all numbers but the largest one, such as those of
+//! addresses, are left out in the whole block.
 //!
 //! ```text
-//! bases     one u64 a frame
-//! places    one u32 a frame and one for the end: bits 0..24 where its codes begin, in units of 16 bytes;
-//!           bit 31 whether its highest code stands for the largest number
-//! codes     of each frame: two lanes of 64-bit words in turn; lane l has the numbers l, l + 2, l + 4 …, lowest bit first
+//! least     one u64: the block's least number
+//! heads     one u64 a frame: bits 0..17 where its codes begin, in units of 16 bytes; 17..24 the narrow width, that of the bits
+//!           side by side, or 127 for numbers that count up; 24..31 the width of the largest code; 31 whether code 0 stands for
+//!           the largest number; 32..64 the base, less the least number
+//! codes     of each frame, filled up to 16 bytes with zeros:
+//!             two lanes of 64-bit words in turn; lane l has the numbers l, l + 2, l + 4 …, lowest bit first
+//!             if the widths differ: two words with a bit for every number that is wide; then what these have above the
+//!             narrow width, one after the other, lowest bit first
 //! ```
 //!
-//! Places and codes are each filled up to 16 bytes with zeros, and 16 zero bytes follow the last code.
+//! Heads are filled up to 16 bytes with zeros, and 16 zero bytes follow the last code.
 
 use bytemuck::Pod;
 use xxhash_rust::xxh3::xxh3_64;
@@ -21,10 +28,15 @@ pub(super) const FRAME: usize = 128;
 /// A frame's codes are that many words, times their bits.
 const LANES: usize = 2;
 const PER_LANE: usize = FRAME / LANES;
-const HAS_LARGEST: u32 = 1 << 31;
+/// In the place of a narrow width: the numbers count up by one.
+const COUNTING: u32 = 127;
+/// Stands for the largest number of a type, until it has a code.
+const LARGEST: u64 = u64::MAX;
+/// Codes of fewer bits are not worth splitting.
+const SPLIT_MIN: u32 = 4;
 
 /// The numbers that columns are made of: `u8` to `u64`.
-pub trait Number: Pod + Ord + sealed::Sealed {
+pub trait Number: Pod + Ord + Send + sealed::Sealed {
     /// The largest one.
     const LARGEST: u64;
 
@@ -67,7 +79,7 @@ numbers!(u8 u16 u32 u64);
 pub struct PackedBlock {
     pub(super) element_size: u32,
     pub(super) count: u32,
-    /// The number that all are equal to, where there are no words.
+    /// The number that all are equal to, where there are no words; else the bits that are left out.
     pub(super) value: u64,
     pub(crate) words: Vec<u64>,
     pub(super) checksum: u64,
@@ -83,104 +95,180 @@ impl PackedBlock {
         assert!(numbers.len() <= super::BLOCK_LEN, "{} numbers in a block", numbers.len());
         let first = numbers.first().map_or(0, |first| first.widen());
         let is_constant = numbers.iter().all(|number| number.widen() == first);
-        let words = if is_constant { Vec::new() } else { pack(numbers) };
+        let (value, words) = if is_constant { (first, Vec::new()) } else { pack(numbers) };
         Self {
             element_size: size_of::<T>() as u32,
             count: numbers.len() as u32,
-            value: if is_constant { first } else { 0 },
+            value,
             checksum: xxh3_64(bytemuck::cast_slice(&words)),
             words,
         }
     }
 }
 
-fn pack<T: Number>(numbers: &[T]) -> Vec<u64> {
-    let frames = numbers.len().div_ceil(FRAME);
-    let head = head_len(frames);
-    let mut words = vec![0; head];
-    for (index, values) in numbers.chunks(FRAME).enumerate() {
-        let frame = Frame::of(values);
-        let place = ((words.len() - head) / LANES) as u32;
-        words[index] = frame.base;
-        set_place(&mut words, frames, index, place | if frame.has_largest { HAS_LARGEST } else { 0 });
-        frame.append(values, &mut words);
+/// The bits that are left out, and the words.
+fn pack<T: Number>(numbers: &[T]) -> (u64, Vec<u64>) {
+    let ordinary = || numbers.iter().map(|number| number.widen()).filter(|&number| number != T::LARGEST);
+    let (used, least) =
+        ordinary().fold((0, LARGEST), |(used, least), number| (used | number, least.min(number)));
+    let shift = if used == 0 { 0 } else { used.trailing_zeros() };
+    let least = least >> shift;
+    let codes_start = head_len(numbers.len().div_ceil(FRAME));
+    let mut words = vec![0; codes_start];
+    words[0] = least;
+    for (index, numbers) in numbers.chunks(FRAME).enumerate() {
+        let mut codes = [0; FRAME];
+        for (code, number) in codes.iter_mut().zip(numbers) {
+            let number = number.widen();
+            *code = if number == T::LARGEST { LARGEST } else { (number >> shift) - least };
+        }
+        let frame = Frame::of(&mut codes, numbers.len());
+        let place = ((words.len() - codes_start) / LANES) as u64;
+        words[1 + index] = frame.head(place);
+        frame.append(&codes, &mut words);
     }
-    let end = ((words.len() - head) / LANES) as u32;
-    set_place(&mut words, frames, frames, end);
     words.extend([0; LANES]);
-    words
+    (shift.into(), words)
 }
 
-/// Words before the codes: a base a frame, places two in a word.
+/// Words before the codes.
 fn head_len(frames: usize) -> usize {
-    (frames + (frames + 1).div_ceil(2)).next_multiple_of(LANES)
-}
-
-fn set_place(words: &mut [u64], frames: usize, index: usize, place: u32) {
-    words[frames + index / 2] |= u64::from(place) << (32 * (index % 2));
+    (1 + frames).next_multiple_of(LANES)
 }
 
 /// How the numbers of one frame are coded.
+#[derive(Clone, Copy)]
 struct Frame {
-    base: u64,
-    /// Bits of a code.
+    /// Less the block's least number.
+    base: u32,
+    /// Bits of every code that lie side by side.
+    narrow: u32,
+    /// Bits of the largest code.
     width: u32,
     has_largest: bool,
 }
 
 impl Frame {
-    fn of<T: Number>(values: &[T]) -> Self {
-        let (mut least, mut most, mut has_largest) = (u64::MAX, 0, false);
-        for value in values.iter().map(|value| value.widen()) {
-            let is_largest = value == T::LARGEST;
-            has_largest |= is_largest;
-            least = least.min(value);
-            most = most.max(if is_largest { 0 } else { value });
+    /// Turns the first `len` numbers into their codes.
+    fn of(numbers: &mut [u64; FRAME], len: usize) -> Self {
+        let (mut least, mut most, mut has_largest) = (LARGEST, 0, false);
+        for &number in &numbers[..len] {
+            has_largest |= number == LARGEST;
+            least = least.min(number);
+            most = most.max(if number == LARGEST { 0 } else { number });
         }
-        if least == T::LARGEST {
-            return Self { base: 0, width: 0, has_largest };
+        let base = u32::try_from(least).unwrap_or(u32::MAX);
+        // Where the largest has a code, the others give way; it becomes 0 itself.
+        let below = u64::from(base).wrapping_sub(has_largest.into());
+        numbers[..len].iter_mut().for_each(|number| {
+            *number = if *number == LARGEST { 0 } else { number.wrapping_sub(below) };
+        });
+        let highest = if least == LARGEST { 0 } else { most.wrapping_sub(below) };
+        let width = u64::BITS - highest.leading_zeros();
+        let counts = highest > 0 && !has_largest && (0..).zip(&numbers[..len]).all(|(at, code)| at == *code);
+        Self {
+            base,
+            narrow: if counts { COUNTING } else { narrow_width(numbers, width) },
+            width,
+            has_largest,
         }
-        // Below the type's largest, so that one more has room.
-        let codes = most - least + u64::from(has_largest);
-        Self { base: least, width: u64::BITS - codes.leading_zeros(), has_largest }
     }
 
-    fn append<T: Number>(&self, values: &[T], words: &mut Vec<u64>) {
-        if self.width == 0 {
+    fn head(&self, place: u64) -> u64 {
+        let widths = u64::from(self.narrow) << 17 | u64::from(self.width) << 24;
+        place | widths | u64::from(self.has_largest) << 31 | u64::from(self.base) << 32
+    }
+
+    #[inline]
+    fn from_head(head: u64) -> Self {
+        Self {
+            base: (head >> 32) as u32,
+            narrow: (head >> 17 & 127) as u32,
+            width: (head >> 24 & 127) as u32,
+            has_largest: head >> 31 & 1 != 0,
+        }
+    }
+
+    fn append(&self, codes: &[u64; FRAME], words: &mut Vec<u64>) {
+        if self.narrow == COUNTING {
             return;
         }
-        let codes = self.codes(values);
-        let (mut pending, mut filled) = ([0; LANES], 0);
-        for pair in codes.chunks_exact(LANES) {
-            for (word, code) in pending.iter_mut().zip(pair) {
-                *word |= code << filled;
-            }
-            filled += self.width;
-            if filled >= u64::BITS {
-                words.extend(pending);
-                filled -= u64::BITS;
-                for (word, code) in pending.iter_mut().zip(pair) {
-                    // In two shifts, since one of 64 bits would be one of none.
-                    *word = (code >> 1) >> (self.width - filled - 1);
-                }
-            }
+        if self.narrow == self.width {
+            return append_narrow(codes, self.width, words);
         }
-    }
-
-    fn codes<T: Number>(&self, values: &[T]) -> [u64; FRAME] {
-        let mut codes = [0; FRAME];
-        for (code, value) in codes.iter_mut().zip(values) {
-            *code = value.widen().wrapping_sub(self.base);
-        }
-        if self.has_largest {
-            let (largest, highest) = (T::LARGEST.wrapping_sub(self.base), highest_code(self.width));
-            codes.iter_mut().for_each(|code| *code = if *code == largest { highest } else { *code });
-        }
-        codes
+        let mask = lowest_bits(self.narrow);
+        append_narrow(&codes.map(|code| code & mask), self.narrow, words);
+        append_rest(codes, self.narrow, self.width, words);
     }
 }
 
-fn highest_code(width: u32) -> u64 {
+/// The narrow width that makes a frame smallest.
+fn narrow_width(codes: &[u64; FRAME], width: u32) -> u32 {
+    if width < SPLIT_MIN {
+        return width;
+    }
+    // By their bits; in turns, since each step would wait for the one before it where neighbours are alike.
+    let mut counts = [[0_u32; u64::BITS as usize + 1]; 2];
+    for pair in codes.chunks_exact(2) {
+        for (counts, code) in counts.iter_mut().zip(pair) {
+            counts[(u64::BITS - code.leading_zeros()) as usize] += 1;
+        }
+    }
+    let (mut best, mut least, mut wider) = (width, width * FRAME as u32, 0);
+    for narrow in (0..width).rev() {
+        wider += counts[0][narrow as usize + 1] + counts[1][narrow as usize + 1];
+        let bits = (narrow + 1) * FRAME as u32 + wider * (width - narrow);
+        if bits < least {
+            (best, least) = (narrow, bits);
+        }
+    }
+    best
+}
+
+/// Codes of so many bits.
+fn append_narrow(codes: &[u64; FRAME], narrow: u32, words: &mut Vec<u64>) {
+    if narrow == 0 {
+        return;
+    }
+    let (mut pending, mut filled) = ([0; LANES], 0);
+    for pair in codes.chunks_exact(LANES) {
+        for (word, code) in pending.iter_mut().zip(pair) {
+            *word |= code << filled;
+        }
+        filled += narrow;
+        if filled >= u64::BITS {
+            words.extend(pending);
+            filled -= u64::BITS;
+            for (word, code) in pending.iter_mut().zip(pair) {
+                // In two shifts, since one of 64 bits would be one of none.
+                *word = (code >> 1) >> (narrow - filled - 1);
+            }
+        }
+    }
+}
+
+/// Which codes are wide, and what they have above.
+fn append_rest(codes: &[u64; FRAME], narrow: u32, width: u32, words: &mut Vec<u64>) {
+    let map_at = words.len();
+    words.extend([0; FRAME / 64]);
+    let (mut word, mut filled) = (0, 0);
+    for (at, rest) in codes.iter().map(|code| code >> narrow).enumerate().filter(|&(_, rest)| rest != 0) {
+        words[map_at + at / 64] |= 1 << (at % 64);
+        word |= rest << filled;
+        filled += width - narrow;
+        if filled >= u64::BITS {
+            words.push(word);
+            filled -= u64::BITS;
+            word = (rest >> 1) >> (width - narrow - filled - 1);
+        }
+    }
+    if filled > 0 {
+        words.push(word);
+    }
+    words.resize(map_at + (words.len() - map_at).next_multiple_of(LANES), 0);
+}
+
+fn lowest_bits(width: u32) -> u64 {
     if width == 0 { 0 } else { u64::MAX >> (64 - width) }
 }
 
@@ -189,82 +277,141 @@ fn highest_code(width: u32) -> u64 {
 pub(super) struct PackedWords<'a> {
     pub(super) words: &'a [u64],
     pub(super) count: usize,
+    /// The bits that are left out.
+    pub(super) shift: u32,
 }
 
 impl<'a> PackedWords<'a> {
-    #[inline]
-    fn frames(self) -> usize {
-        self.count.div_ceil(FRAME)
-    }
-
-    #[inline]
-    fn place(self, index: usize) -> u32 {
-        (self.words[self.frames() + index / 2] >> (32 * (index % 2))) as u32
-    }
-
-    /// How the frame is coded, and its codes with the words behind them.
+    /// How the frame is coded, and the words from its codes on.
     #[inline]
     fn frame(self, index: usize) -> (Frame, &'a [u64]) {
-        let (place, end) = (self.place(index), self.place(index + 1));
-        let (start, end) = (place & !HAS_LARGEST, end & !HAS_LARGEST);
-        let frame =
-            Frame { base: self.words[index], width: end - start, has_largest: place & HAS_LARGEST != 0 };
-        let first = head_len(self.frames()) + LANES * start as usize;
-        // Codes are read two words at a time: those behind the last word of the frame must exist.
-        let behind = first + LANES * (frame.width as usize + 1);
-        (frame, &self.words[first..behind])
+        let head = self.words[1 + index];
+        let place = (head & 0x1_ffff) as usize;
+        (Frame::from_head(head), &self.words[head_len(self.count.div_ceil(FRAME)) + LANES * place..])
+    }
+
+    /// What is added to the codes of a frame.
+    #[inline]
+    fn below(self, frame: &Frame) -> u64 {
+        self.words[0].wrapping_add(frame.base.into()).wrapping_sub(frame.has_largest.into())
     }
 
     #[inline]
     pub(super) fn at<T: Number>(self, index: usize) -> T {
         let (frame, codes) = self.frame(index / FRAME);
         let at = index % FRAME;
-        let code = match frame.width {
+        let mut code = match frame.narrow {
             0 => 0,
-            width => code_at(codes, at % LANES, at / LANES, width),
+            COUNTING => at as u64,
+            narrow => code_at(codes, at % LANES, at / LANES, narrow),
         };
-        if frame.has_largest && code == highest_code(frame.width) {
+        if frame.narrow < frame.width {
+            code |= Rest::of(&frame, codes).at(at) << frame.narrow;
+        }
+        if frame.has_largest && code == 0 {
             return T::narrow(T::LARGEST);
         }
-        T::narrow(frame.base.wrapping_add(code))
+        T::narrow(self.below(&frame).wrapping_add(code) << self.shift)
     }
 
     /// All numbers of one frame.
     #[inline]
     pub(super) fn unpack<T: Number>(self, index: usize, out: &mut [T; FRAME]) {
         let (frame, codes) = self.frame(index);
+        let below = self.below(&frame);
         if frame.width == 0 {
-            out.fill(T::narrow(if frame.has_largest { T::LARGEST } else { frame.base }));
+            out.fill(T::narrow(if frame.has_largest { T::LARGEST } else { below << self.shift }));
             return;
         }
-        let mut wide = unpack_codes(codes, frame.width);
-        if frame.has_largest {
-            let highest = highest_code(frame.width);
-            let largest = T::LARGEST.wrapping_sub(frame.base);
-            wide.iter_mut().for_each(|code| *code = if *code == highest { largest } else { *code });
+        let mut wide = match frame.narrow {
+            COUNTING => std::array::from_fn(|at| at as u64),
+            narrow => unpack_codes(codes, narrow),
+        };
+        if frame.narrow < frame.width {
+            Rest::of(&frame, codes).add_to(&mut wide, frame.narrow);
         }
         for (value, code) in out.iter_mut().zip(wide) {
-            *value = T::narrow(frame.base.wrapping_add(code));
+            *value = T::narrow(below.wrapping_add(code) << self.shift);
+        }
+        if frame.has_largest {
+            for (value, code) in out.iter_mut().zip(wide) {
+                *value = if code == 0 { T::narrow(T::LARGEST) } else { *value };
+            }
         }
     }
+}
+
+/// What wide codes have above the narrow width.
+struct Rest<'a> {
+    is_wide: [u64; FRAME / 64],
+    bits: u32,
+    words: &'a [u64],
+}
+
+impl<'a> Rest<'a> {
+    #[inline]
+    fn of(frame: &Frame, codes: &'a [u64]) -> Self {
+        let map_at = LANES * frame.narrow as usize;
+        Self {
+            is_wide: [codes[map_at], codes[map_at + 1]],
+            bits: frame.width - frame.narrow,
+            words: &codes[map_at + 2..],
+        }
+    }
+
+    #[inline]
+    fn at(&self, at: usize) -> u64 {
+        let (map, bit) = (self.is_wide[at / 64], at % 64);
+        if map >> bit & 1 == 0 {
+            return 0;
+        }
+        let before = if at < 64 { 0 } else { self.is_wide[0].count_ones() };
+        self.number((before + (map & !(u64::MAX << bit)).count_ones()) as usize)
+    }
+
+    /// Adds all of them to the codes.
+    #[inline]
+    fn add_to(&self, codes: &mut [u64; FRAME], narrow: u32) {
+        let mut number = 0;
+        for (half, mut map) in (0..).step_by(64).zip(self.is_wide) {
+            while map != 0 {
+                codes[half + map.trailing_zeros() as usize] |= self.number(number) << narrow;
+                number += 1;
+                map &= map - 1;
+            }
+        }
+    }
+
+    /// Of the wide code with this number among them.
+    #[inline]
+    fn number(&self, number: usize) -> u64 {
+        let bit = number * self.bits as usize;
+        two_words(self.words[bit / 64], self.words[bit / 64 + 1], bit % 64) & lowest_bits(self.bits)
+    }
+}
+
+/// 64 bits that begin in one word and may end in the next.
+#[inline(always)]
+fn two_words(low: u64, high: u64, shift: usize) -> u64 {
+    // In two shifts, since one of 64 bits would be one of none.
+    low >> shift | (high << 1) << (63 - shift)
 }
 
 /// All codes of a frame.
 #[inline]
 fn unpack_codes(codes: &[u64], width: u32) -> [u64; FRAME] {
-    let mask = highest_code(width);
+    let mask = lowest_bits(width);
     let mut pairs = codes.chunks_exact(LANES).map(|pair| [pair[0], pair[1]]);
     let mut next = || pairs.next().unwrap_or_default();
     let (mut low, mut high, mut shift) = (next(), next(), 0);
     let mut wide = [0; FRAME];
     for out in wide.chunks_exact_mut(LANES) {
         for lane in 0..LANES {
-            // In two shifts, since one of 64 bits would be one of none.
-            out[lane] = (low[lane] >> shift | (high[lane] << 1) << (63 - shift)) & mask;
+            out[lane] = two_words(low[lane], high[lane], shift) & mask;
         }
-        shift += width;
-        if shift >= u64::BITS {
-            shift -= u64::BITS;
+        shift += width as usize;
+        if shift >= 64 {
+            shift -= 64;
             low = std::mem::replace(&mut high, next());
         }
     }
@@ -277,6 +424,69 @@ fn code_at(codes: &[u64], lane: usize, step: usize, width: u32) -> u64 {
     debug_assert!(step < PER_LANE);
     let bit = step * width as usize;
     let (word, shift) = (LANES * (bit / 64) + lane, bit % 64);
-    let high = (codes[word + LANES] << 1) << (63 - shift);
-    (codes[word] >> shift | high) & highest_code(width)
+    two_words(codes[word], codes[word + LANES], shift) & lowest_bits(width)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn check<T: Number + std::fmt::Debug>(numbers: &[T]) {
+        let block = PackedBlock::of(numbers);
+        if block.words.is_empty() {
+            assert!(numbers.iter().all(|number| number.widen() == block.value), "{numbers:?} as one number");
+            return;
+        }
+        let packed = PackedWords { words: &block.words, count: numbers.len(), shift: block.value as u32 };
+        for (index, frame) in numbers.chunks(FRAME).enumerate() {
+            let mut unpacked = [T::narrow(0); FRAME];
+            packed.unpack(index, &mut unpacked);
+            assert_eq!(&unpacked[..frame.len()], frame);
+        }
+        for (index, number) in numbers.iter().enumerate() {
+            assert_eq!(packed.at::<T>(index), *number, "number {index}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_of_all_widths_come_back(
+            numbers in prop::collection::vec((any::<u64>(), 0_u32..66, 0_u32..66), 1..400),
+            narrow in 0_u32..64,
+            shift in 0_u32..40,
+        ) {
+            // Mostly narrow numbers, some of any width, and the largest.
+            let mixed = numbers.iter().map(|&(number, pick, width)| match (pick, width) {
+                (0..8, 65) => u64::MAX,
+                (0..8, width) => number & lowest_bits(width),
+                _ => number & lowest_bits(narrow),
+            });
+            let mixed: Vec<u64> = mixed.collect();
+            check(&mixed);
+            let shifted = mixed.iter().map(|&number| if number == u64::MAX { number } else { number << shift });
+            check(&shifted.collect::<Vec<_>>());
+            check(&mixed.iter().map(|&number| number as u32).collect::<Vec<_>>());
+            check(&mixed.iter().map(|&number| number as u8).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn numbers_that_count_up_take_no_codes() {
+        let numbers: Vec<u32> = (7..7 + 1000).collect();
+        check(&numbers);
+        assert_eq!(PackedBlock::of(&numbers).words.len(), head_len(1000_usize.div_ceil(FRAME)) + LANES);
+        check(&[numbers.as_slice(), &[3, 5]].concat());
+        check(&[3_u32, 4, 5, u32::MAX]);
+    }
+
+    #[test]
+    fn a_few_large_numbers_do_not_make_a_frame_wide() {
+        let numbers: Vec<u64> =
+            (0..FRAME as u64).map(|at| if at % 40 == 7 { at << 40 } else { at % 13 }).collect();
+        check(&numbers);
+        let bits = 64 * PackedBlock::of(&numbers).words.len();
+        assert!(bits < FRAME * 10, "{bits} bits");
+    }
 }

@@ -1,8 +1,10 @@
 //! Writing a segment, section by section, in one pass.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::thread::{self, JoinHandle};
 
 use bytemuck::Pod;
 use xxhash_rust::xxh3::Xxh3;
@@ -23,6 +25,7 @@ pub struct SegmentWriter {
     offset: u64,
     entries: Vec<Entry>,
     columns: Vec<BlockSection>,
+    syncing: Option<JoinHandle<io::Result<()>>>,
 }
 
 /// A column whose blocks are being written.
@@ -60,6 +63,7 @@ impl SegmentWriter {
             offset: 0,
             entries: Vec::new(),
             columns: Vec::new(),
+            syncing: None,
         };
         writer.write(&header())?;
         Ok(writer)
@@ -101,6 +105,22 @@ impl SegmentWriter {
         self.write(bytemuck::cast_slice(&block.words))
     }
 
+    /// Lets the disk have what was written so far, while more is being written: less is left to wait for at the end.
+    pub fn sync_meanwhile(&mut self) -> Result<()> {
+        self.finish_syncing()?;
+        self.file.flush().map_err(StoreError::io("write", &self.path))?;
+        let file = self.file.get_ref().try_clone().map_err(StoreError::io("sync", &self.path))?;
+        // Without a thread, all of it is left for the end.
+        self.syncing = thread::Builder::new().name("sync".to_owned()).spawn(move || file.sync_data()).ok();
+        Ok(())
+    }
+
+    /// An error is told once, so it must not be missed.
+    fn finish_syncing(&mut self) -> Result<()> {
+        let synced = self.syncing.take().map_or(Ok(Ok(())), JoinHandle::join);
+        synced.unwrap_or_else(|panic| resume_unwind(panic)).map_err(StoreError::io("sync", &self.path))
+    }
+
     /// Ends the segment: writes the table and syncs the file.
     pub fn finish(mut self) -> Result<FinishedSegment> {
         for column in std::mem::take(&mut self.columns) {
@@ -113,6 +133,7 @@ impl SegmentWriter {
         }
         let table = toc::encode(&self.entries, self.offset);
         self.write(&table)?;
+        self.finish_syncing()?;
         let file = self
             .file
             .into_inner()
