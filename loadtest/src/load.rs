@@ -26,7 +26,7 @@ pub(crate) fn apply(client: &Client, mix: &Mix, load: &Load, over: Option<&Atomi
         mix,
         load,
         over,
-        first: FirstAnswers::of(mix.requests().len()),
+        first: FirstAnswers::of(mix.requests().len(), over.is_some()),
         next: AtomicUsize::new(0),
         start: Instant::now(),
     };

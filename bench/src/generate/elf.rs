@@ -11,10 +11,11 @@ const SECTION_LEN: u16 = 64;
 /// The note with the build-id lies behind the headers.
 const NOTE: u64 = 0x200;
 
-/// 20 bytes that stand for a module of a program of this size.
-pub(super) fn build_id(path: &str, functions: usize) -> [u8; 20] {
+/// 20 bytes that stand for a module: others for one with other functions.
+pub(super) fn build_id(path: &str, functions: &[Function]) -> [u8; 20] {
     let mut id = [0_u8; 20];
-    for (at, byte) in path.bytes().chain(functions.to_le_bytes()).enumerate() {
+    let names = functions.iter().flat_map(|function| function.name.bytes());
+    for (at, byte) in path.bytes().chain(names).enumerate() {
         id[at % 20] = byte.wrapping_add(id[at % 20].rotate_left(3));
     }
     id

@@ -89,9 +89,15 @@ impl Program {
 impl Module {
     /// The file.
     pub(super) fn elf(&self) -> Vec<u8> {
-        let functions: Vec<_> = self.functions.clone().map(|function| described(self, function)).collect();
-        let build_id = self.has_build_id.then(|| elf::build_id(self.path, functions.len()));
-        elf::shared_object(&functions, build_id)
+        elf::shared_object(&self.described(), self.build_id())
+    }
+
+    fn build_id(&self) -> Option<[u8; 20]> {
+        self.has_build_id.then(|| elf::build_id(self.path, &self.described()))
+    }
+
+    fn described(&self) -> Vec<Function> {
+        self.functions.clone().map(|function| described(self, function)).collect()
     }
 }
 
@@ -115,5 +121,18 @@ fn described(module: &Module, function: u32) -> Function {
         line: 10 + function % 900,
         address: elf::TEXT + offset(module, function),
         len: FUNCTION_LEN,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modules_with_other_functions_have_other_build_ids() {
+        let [small, large] = [5000, 50_000].map(Program::for_stacks);
+        for (one, other) in small.modules.iter().zip(&large.modules).filter(|(one, _)| one.has_build_id) {
+            assert_ne!(one.build_id(), other.build_id(), "{}", one.path);
+        }
     }
 }
