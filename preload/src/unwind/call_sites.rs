@@ -11,7 +11,7 @@ use super::stack_cache::Machine;
 use super::visited::{Visited, agree};
 use crate::arch::Registers;
 
-const SETS: usize = 32;
+const SETS: usize = 256;
 /// Calls that differ only further out lie in one set: what calls `malloc` is often one `operator new`.
 const WAYS: usize = 4;
 /// Longer ways are not kept.
@@ -132,7 +132,7 @@ impl Set {
 #[inline(always)]
 fn place(caller: &Registers, leaf: u64) -> (usize, u32) {
     let mixed = (caller.ip ^ leaf << 20 ^ caller.sp << 8).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    ((mixed >> 58) as usize % SETS, (mixed >> 24) as u32)
+    ((mixed >> 56) as usize % SETS, (mixed >> 24) as u32)
 }
 
 impl Site {

@@ -22,12 +22,18 @@ impl Stack {
         self.end
     }
 
-    /// The word at an address that [`Stack::read`] has read before, of a stack with the same end.
+    /// The word at an address that [`Stack::has`], or [`Stack::read`] has read before, of a stack with the same end.
     #[inline(always)]
     pub(super) fn read_again(&self, address: u64) -> u64 {
-        // SAFETY: `read` found the address aligned and inside a mapping that ends where this one does; this thread's
+        // SAFETY: the address was found aligned and inside a mapping that ends where this one does; this thread's
         // stack pointer is in it, so it is still there.
         unsafe { core::ptr::with_exposed_provenance::<u64>(address as usize).read_volatile() }
+    }
+
+    /// Whether these are whole words of this stack: `len` bytes that end at an address.
+    #[inline(always)]
+    pub(super) fn has(&self, len: u64, end: u64) -> bool {
+        end <= self.end && end.wrapping_sub(self.start) >= len && end > self.start && end.is_multiple_of(8)
     }
 
     /// The word at `address`, if it is a word of this stack.
@@ -141,7 +147,10 @@ mod tests {
         assert_eq!(stack.read(start + 16), Some(33));
         for outside in [start - 8, start + 24, start + 4, 0, u64::MAX] {
             assert_eq!(stack.read(outside), None);
+            assert!(!stack.has(8, outside.wrapping_add(8)));
         }
+        assert!(stack.has(24, start + 24) && stack.has(8, start + 8));
+        assert!(!stack.has(32, start + 24) && !stack.has(24, start + 16));
     }
 
     #[test]

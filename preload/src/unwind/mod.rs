@@ -24,7 +24,7 @@ use bytehound_rings::Region;
 
 use crate::arch::{HookFrame, Registers};
 use memory::{Regions, Stack};
-use rule::{Base, Frame, Rule};
+use rule::{Frame, Rule};
 use stack_cache::{Machine, StackCache, Step};
 use tables_frame::Outer;
 use visited::{BP, BX, Visited};
@@ -182,27 +182,21 @@ impl Walk<'_> {
     #[inline(always)]
     fn leave_by(&self, rule: Frame, frame: &Visited, caller: &mut Visited) -> Step {
         let Registers { sp, bp, bx, .. } = frame.registers;
-        let (base, needed) = match rule.base {
-            Base::Sp => (sp, 0),
-            Base::Bp => (bp, BP),
-            Base::Bx => (bx, BX),
-        };
-        let cfa = base.wrapping_add(rule.cfa_offset());
-        if cfa.wrapping_sub(sp) > FRAME_LEN_MAX {
+        let cfa = rule.of_base(sp, bp, bx).wrapping_add(rule.cfa_offset());
+        let (of_bp, of_bx) = (rule.bp_distance(), rule.bx_distance());
+        let is_here = self.stack.has(u64::from(of_bp.max(of_bx).max(8)), cfa);
+        if !is_here || cfa.wrapping_sub(sp) > FRAME_LEN_MAX {
             return Step::Lost;
         }
-        let saved = |distance, unchanged| match distance {
-            0 => Some(unchanged),
-            _ => self.stack.read(cfa.wrapping_sub(u64::from(distance))),
+        let word = |distance| self.stack.read_again(cfa.wrapping_sub(distance));
+        // Read in any case: whether a register is saved changes from frame to frame.
+        let saved = |distance, unchanged| {
+            let saved = word(u64::from(distance).max(8));
+            if distance == 0 { unchanged } else { saved }
         };
-        let (Some(ip), Some(bp), Some(bx)) = (
-            self.stack.read(cfa.wrapping_sub(8)),
-            saved(rule.bp_distance(), bp),
-            saved(rule.bx_distance(), bx),
-        ) else {
-            return Step::Lost;
-        };
-        caller.enter(Registers { ip, sp: cfa, bp, bx }, rule.bp_distance(), rule.bx_distance());
+        let (ip, bp, bx) = (word(8), saved(of_bp, bp), saved(of_bx, bx));
+        let needed = rule.of_base(0, BP, BX);
+        caller.enter(Registers { ip, sp: cfa, bp, bx }, of_bp, of_bx);
         Step::Packed(needed)
     }
 

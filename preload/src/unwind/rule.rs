@@ -20,26 +20,20 @@ pub(crate) enum Rule {
     Unknown,
 }
 
-/// See the module's picture.
+/// See the module's picture. The kind is that of a base.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Frame {
-    pub(crate) base: Base,
-    words: u16,
-    bp_slot: u8,
-    bx_slot: u8,
-}
+pub(crate) struct Frame(u32);
 
 /// The register that the CFA is counted from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Base {
-    Sp,
+    Sp = 1,
     Bp,
     Bx,
 }
 
-const SP: u32 = 1;
-const BP: u32 = 2;
-const BX: u32 = 3;
+const SP: u32 = Base::Sp as u32;
+const BX: u32 = Base::Bx as u32;
 const OUTERMOST: u32 = 4;
 const TABLES: u32 = 5;
 const UNKNOWN: u32 = 6;
@@ -49,27 +43,34 @@ const WORDS_MAX: i64 = (1 << 13) - 1;
 impl Frame {
     /// None if a number does not fit. Offsets are in bytes: of the CFA from its base, of slots from the CFA.
     pub(crate) fn new(base: Base, cfa: i64, bp: Option<i64>, bx: Option<i64>) -> Option<Self> {
-        let words = u16::try_from(cfa / 8).ok()?;
-        let fits = cfa % 8 == 0 && i64::from(words) <= WORDS_MAX;
-        fits.then_some(Self { base, words, bp_slot: slot(bp)?, bx_slot: slot(bx)? })
+        let words = u16::try_from(cfa / 8).ok().filter(|&words| i64::from(words) <= WORDS_MAX)?;
+        let slots = u32::from(slot(bp)?) << 8 | u32::from(slot(bx)?);
+        (cfa % 8 == 0).then_some(Self((base as u32) << 29 | u32::from(words) << 16 | slots))
+    }
+
+    /// What stands for the base register, of one for each. Without a jump: which it is changes from frame to frame.
+    #[inline(always)]
+    pub(crate) fn of_base<T: Copy>(self, of_sp: T, of_bp: T, of_bx: T) -> T {
+        let of_others = if self.0 >> 29 == BX { of_bx } else { of_bp };
+        if self.0 >> 29 == SP { of_sp } else { of_others }
     }
 
     /// Bytes from the base register to the CFA.
     #[inline(always)]
     pub(crate) fn cfa_offset(self) -> u64 {
-        u64::from(self.words) * 8
+        u64::from(self.0 >> 16 & WORDS_MAX as u32) * 8
     }
 
     /// Bytes from the slot of the frame pointer up to the CFA; 0 if it is unchanged.
     #[inline(always)]
     pub(crate) fn bp_distance(self) -> u16 {
-        u16::from(self.bp_slot) * 8
+        (self.0 >> 8 & 0xff) as u16 * 8
     }
 
     /// As [`Self::bp_distance`], of the third register.
     #[inline(always)]
     pub(crate) fn bx_distance(self) -> u16 {
-        u16::from(self.bx_slot) * 8
+        (self.0 & 0xff) as u16 * 8
     }
 }
 
@@ -83,39 +84,22 @@ impl Rule {
     /// Never 0.
     #[inline]
     pub(crate) fn pack(self) -> u32 {
-        let kind = match self {
-            Self::Frame(Frame { base: Base::Sp, .. }) => SP,
-            Self::Frame(Frame { base: Base::Bp, .. }) => BP,
-            Self::Frame(Frame { base: Base::Bx, .. }) => BX,
-            Self::Outermost => OUTERMOST,
-            Self::Tables => TABLES,
-            Self::Unknown => UNKNOWN,
-        };
-        let rest = match self {
-            Self::Frame(frame) => {
-                u32::from(frame.words) << 16 | u32::from(frame.bp_slot) << 8 | u32::from(frame.bx_slot)
-            }
-            _ => 0,
-        };
-        kind << 29 | rest
+        match self {
+            Self::Frame(Frame(packed)) => packed,
+            Self::Outermost => OUTERMOST << 29,
+            Self::Tables => TABLES << 29,
+            Self::Unknown => UNKNOWN << 29,
+        }
     }
 
     #[inline(always)]
     pub(crate) fn unpack(packed: u32) -> Self {
-        let base = match packed >> 29 {
-            SP => Base::Sp,
-            BP => Base::Bp,
-            BX => Base::Bx,
-            OUTERMOST => return Self::Outermost,
-            TABLES => return Self::Tables,
-            _ => return Self::Unknown,
-        };
-        Self::Frame(Frame {
-            base,
-            words: (packed >> 16) as u16 & WORDS_MAX as u16,
-            bp_slot: (packed >> 8) as u8,
-            bx_slot: packed as u8,
-        })
+        match packed >> 29 {
+            SP..=BX => Self::Frame(Frame(packed)),
+            OUTERMOST => Self::Outermost,
+            TABLES => Self::Tables,
+            _ => Self::Unknown,
+        }
     }
 }
 
