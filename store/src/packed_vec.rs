@@ -3,9 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::panic::resume_unwind;
 use std::path::PathBuf;
-use std::thread::{self, JoinHandle};
 
 use memmap2::Mmap;
 
@@ -13,34 +11,14 @@ use crate::segment::BlockEntry;
 use crate::{BLOCK_LEN, BlockColumn, Column, Number, PackedBlock, Result, Scratch, StoreError, durable};
 
 /// A list that grows. Its file has no name from the start: it goes with the list, however the process ends.
-///
-/// Full blocks are packed on a thread of their own, while the next ones fill.
 #[derive(Debug)]
 pub struct PackedVec<T> {
-    packer: Packing<T>,
-    /// Numbers that were given to the packer.
-    packed: usize,
-    /// What is not packed yet.
-    pending: Vec<T>,
-}
-
-#[derive(Debug)]
-enum Packing<T> {
-    Idle(Packer<T>),
-    Busy(JoinHandle<Result<Packer<T>>>),
-    /// It failed, and said so.
-    Failed,
-}
-
-/// Packs blocks into a file.
-#[derive(Debug)]
-struct Packer<T> {
     file: File,
     path: PathBuf,
     offset: u64,
     blocks: Vec<BlockEntry>,
-    /// The room of the last block, to be filled again.
-    spare: Vec<T>,
+    /// What is not in the file yet.
+    pending: Vec<T>,
 }
 
 /// A list that is whole, and can be read.
@@ -58,21 +36,20 @@ impl<T: Number> PackedVec<T> {
         let path = scratch.fresh_path();
         let file = durable::create_file(&path)?;
         durable::remove_file(&path)?;
-        let packer = Packer { file, path, offset: 0, blocks: Vec::new(), spare: Vec::new() };
-        Ok(Self { packer: Packing::Idle(packer), packed: 0, pending: Vec::new() })
+        Ok(Self { file, path, offset: 0, blocks: Vec::new(), pending: Vec::new() })
     }
 
     /// Appends a number.
     #[inline]
     pub fn push(&mut self, number: T) -> Result<()> {
         self.pending.push(number);
-        if self.pending.len() == BLOCK_LEN { self.pack_pending() } else { Ok(()) }
+        if self.pending.len() == BLOCK_LEN { self.write_pending() } else { Ok(()) }
     }
 
     /// The length.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.packed + self.pending.len()
+        self.blocks.len() * BLOCK_LEN + self.pending.len()
     }
 
     /// Whether there is no number.
@@ -84,48 +61,19 @@ impl<T: Number> PackedVec<T> {
     /// Ends the list.
     pub fn finish(mut self) -> Result<PackedList<T>> {
         let len = self.len();
-        let mut packer = self.wait()?;
         if !self.pending.is_empty() {
-            packer.pack(&self.pending)?;
+            self.write_pending()?;
         }
-        let Packer { file, path, offset, blocks, .. } = packer;
         // Nothing can be mapped where there is nothing.
-        let map = (offset > 0).then(|| map_read_only(&file)).transpose();
-        let map = map.map_err(StoreError::io("map", &path))?;
-        Ok(PackedList { map, blocks, len, numbers: std::marker::PhantomData })
+        let map = (self.offset > 0).then(|| map_read_only(&self.file)).transpose();
+        let map = map.map_err(StoreError::io("map", &self.path))?;
+        Ok(PackedList { map, blocks: self.blocks, len, numbers: std::marker::PhantomData })
     }
 
     #[cold]
-    fn pack_pending(&mut self) -> Result<()> {
-        let mut packer = self.wait()?;
-        let mut numbers = std::mem::replace(&mut self.pending, std::mem::take(&mut packer.spare));
-        self.packed += numbers.len();
-        let path = packer.path.clone();
-        let packing = thread::Builder::new().name("pack".to_owned()).spawn(move || {
-            packer.pack(&numbers)?;
-            numbers.clear();
-            packer.spare = numbers;
-            Ok(packer)
-        });
-        self.packer = Packing::Busy(packing.map_err(StoreError::io("start a thread for", &path))?);
-        Ok(())
-    }
-
-    /// Takes the packer, once it has nothing to do.
-    fn wait(&mut self) -> Result<Packer<T>> {
-        match std::mem::replace(&mut self.packer, Packing::Failed) {
-            Packing::Idle(packer) => Ok(packer),
-            Packing::Busy(packing) => packing.join().unwrap_or_else(|panic| resume_unwind(panic)),
-            Packing::Failed => {
-                Err(StoreError::Refused("the list lacks what could not be written".to_owned()))
-            }
-        }
-    }
-}
-
-impl<T: Number> Packer<T> {
-    fn pack(&mut self, numbers: &[T]) -> Result<()> {
-        let block = PackedBlock::of(numbers);
+    fn write_pending(&mut self) -> Result<()> {
+        let block = PackedBlock::of(&self.pending);
+        self.pending.clear();
         self.blocks.push(BlockEntry::new(&block, self.offset));
         let bytes: &[u8] = bytemuck::cast_slice(&block.words);
         self.offset += bytes.len() as u64;

@@ -30,10 +30,7 @@ impl Chronicle {
 
     pub(super) fn write(&self, writer: &mut SegmentWriter) -> Result<(), IndexError> {
         writer.write_section(section::CHRONICLE, self.words.as_slice())?;
-        for block in 0..self.since.blocks() {
-            writer.write_block(section::DEATHS, &self.since.block(block))?;
-        }
-        Ok(())
+        Ok(writer.write_list(section::DEATHS, &self.since)?)
     }
 }
 
@@ -46,6 +43,8 @@ struct Chronicler<'a> {
     places: Places,
     /// What happened in the µs that is not over.
     moment: Vec<Operation>,
+    /// Of it, the rows that die and were not born in it.
+    older: Vec<u32>,
     words: MappedVec<u64>,
     /// The operations that are no whole word yet.
     word: u64,
@@ -62,6 +61,7 @@ impl<'a> Chronicler<'a> {
             is_new: Window::new(rows.rows.deaths.is_new.column()),
             places: Places::new(rows.order, scratch)?,
             moment: Vec::new(),
+            older: Vec::new(),
             words: MappedVec::new(scratch)?,
             word: 0,
             operations: 0,
@@ -105,14 +105,15 @@ impl<'a> Chronicler<'a> {
     /// Within a µs, older blocks die first, in order of their rows. Then blocks are born; one that a realloc ends at once
     /// dies right before its successor is born. At last new blocks die.
     fn order(&mut self, operations: &[Operation]) -> Result<(), IndexError> {
-        let mut older = Vec::new();
+        let mut older = std::mem::take(&mut self.older);
         for operation in operations.iter().filter(|operation| operation.death != NONE) {
             if !self.is_new(operation) {
                 older.push(self.dying(operation));
             }
         }
         older.sort_unstable();
-        older.into_iter().try_for_each(|row| self.end(row))?;
+        older.drain(..).try_for_each(|row| self.end(row))?;
+        self.older = older;
         for operation in operations.iter().filter(|operation| operation.birth != NONE) {
             if operation.death != NONE && self.is_new(operation) {
                 self.die(operation)?;

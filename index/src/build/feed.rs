@@ -1,12 +1,12 @@
 //! What is handed from the thread that reads a capture to the one that matches births and deaths.
 
 use std::panic::resume_unwind;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::{Scope, ScopedJoinHandle};
 
 use bytehound_format::AllocationId;
 
 use super::defects::Defects;
+use super::handover::{Giver, Gone, Taker, handover};
 use super::rows::{Deed, FinishedRows, Moment, Rows};
 use super::stacks::Stacks;
 use crate::IndexError;
@@ -33,11 +33,9 @@ pub(super) struct Fed {
 
 /// The reading end.
 pub(super) struct Feed {
-    batch: Vec<Fed>,
+    giver: Giver<Fed>,
     /// How many deeds of the batch know their backtraces.
     resolved: usize,
-    filled: SyncSender<Vec<Fed>>,
-    emptied: Receiver<Vec<Fed>>,
 }
 
 /// The matching end.
@@ -46,23 +44,21 @@ pub(super) struct Matching<'scope>(ScopedJoinHandle<'scope, Result<(FinishedRows
 impl Feed {
     /// Starts to match what is pushed.
     pub(super) fn start<'scope>(scope: &'scope Scope<'scope, '_>, rows: Rows) -> (Self, Matching<'scope>) {
-        let (filled, filled_receiver) = sync_channel(WAITING_MAX);
-        let (emptied_sender, emptied) = channel();
-        let matching = scope.spawn(move || match_all(rows, &filled_receiver, &emptied_sender));
-        (Self { batch: Vec::with_capacity(BATCH), resolved: 0, filled, emptied }, Matching(matching))
+        let (giver, taker) = handover(BATCH, WAITING_MAX);
+        let matching = scope.spawn(move || match_all(rows, taker));
+        (Self { giver, resolved: 0 }, Matching(matching))
     }
 
     /// Hands a deed over. An error when nobody matches any more; [`Matching::finish`] says why.
     #[inline]
     pub(super) fn push(&mut self, fed: Fed, stacks: &mut Stacks) -> Result<(), IndexError> {
-        self.batch.push(fed);
-        if self.batch.len() < BATCH { Ok(()) } else { self.send(stacks) }
+        if self.giver.push(fed) { self.send(stacks) } else { Ok(()) }
     }
 
     /// Looks up the backtraces of what waits: to be called before their names change their meaning. Many looks in a row
     /// wait for memory together, where each by itself would wait alone.
     pub(super) fn resolve(&mut self, stacks: &mut Stacks) {
-        for fed in &mut self.batch[self.resolved..] {
+        for fed in &mut self.giver.batch[self.resolved..] {
             let mut backtrace = stacks.find(fed.stack);
             // That of a free may have been left out.
             if backtrace == NONE && !matches!(fed.deed, Deed::Free(_)) {
@@ -70,7 +66,7 @@ impl Feed {
             }
             fed.at.backtrace = backtrace;
         }
-        self.resolved = self.batch.len();
+        self.resolved = self.giver.batch.len();
     }
 
     /// Hands over what is left.
@@ -81,9 +77,7 @@ impl Feed {
     fn send(&mut self, stacks: &mut Stacks) -> Result<(), IndexError> {
         self.resolve(stacks);
         self.resolved = 0;
-        let next = self.emptied.try_recv().unwrap_or_else(|_| Vec::with_capacity(BATCH));
-        let batch = std::mem::replace(&mut self.batch, next);
-        self.filled.send(batch).map_err(|_| IndexError::Cancelled)
+        self.giver.send().map_err(|Gone| IndexError::Cancelled)
     }
 }
 
@@ -94,21 +88,12 @@ impl Matching<'_> {
     }
 }
 
-fn match_all(
-    mut rows: Rows,
-    filled: &Receiver<Vec<Fed>>,
-    emptied: &Sender<Vec<Fed>>,
-) -> Result<(FinishedRows, Defects), IndexError> {
-    for mut batch in filled {
-        for deeds in batch.chunks(AHEAD) {
+fn match_all(mut rows: Rows, taker: Taker<Fed>) -> Result<(FinishedRows, Defects), IndexError> {
+    taker.take_all(|batch| {
+        batch.chunks(AHEAD).try_for_each(|deeds| {
             rows.look_ahead(deeds);
-            for fed in deeds {
-                rows.take(fed)?;
-            }
-        }
-        batch.clear();
-        // Who reads may be done already.
-        let _ = emptied.send(batch);
-    }
+            deeds.iter().try_for_each(|fed| rows.take(fed))
+        })
+    })?;
     rows.finish()
 }

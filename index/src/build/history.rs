@@ -4,8 +4,8 @@ use super::operations::Operation;
 use super::rows::FinishedRows;
 use crate::IndexError;
 
-/// Operations that are handed over at a time.
-const BATCH: usize = 512;
+/// Operations that are handed over at a time, if they were sorted.
+const BATCH: usize = 1024;
 
 /// The operations of some rows.
 #[derive(Clone, Copy)]
@@ -24,15 +24,11 @@ impl History<'_> {
         if let Some(operations) = self.sorted {
             return operations.chunks(BATCH).try_for_each(take);
         }
-        let mut operations = self.rows.log.operations(&self.rows.births, &self.rows.deaths);
-        let mut batch = Vec::with_capacity(BATCH);
-        loop {
-            batch.extend(operations.by_ref().take(BATCH));
-            if batch.is_empty() {
-                return Ok(());
-            }
-            take(&batch)?;
-            batch.clear();
+        let mut walk = self.rows.log.walk(&self.rows.births, &self.rows.deaths);
+        let mut operations = Vec::new();
+        while walk.next(&mut operations) {
+            take(&operations)?;
         }
+        Ok(())
     }
 }

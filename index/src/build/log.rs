@@ -3,7 +3,7 @@
 use bytehound_store::{Column, MappedVec, PackedList, PackedVec, Scratch};
 
 use super::operations::{Operation, sort_by_time};
-use super::rows::{Block, Moment};
+use super::table::Lists;
 use crate::IndexError;
 use crate::layout::NONE;
 
@@ -18,21 +18,36 @@ pub(super) enum Step {
     Realloc = 2,
 }
 
-/// Lists of numbers that grow side by side, and the same when they are whole.
+/// A record, lists of its fields, and the same when they are whole.
 macro_rules! lists {
-    ($(#[$growing_doc:meta])* $growing:ident, $(#[$whole_doc:meta])* $whole:ident, {$($name:ident: $type:ty),* $(,)?}) => {
+    (
+        $(#[$record_doc:meta])* $record:ident, $(#[$growing_doc:meta])* $growing:ident,
+        $(#[$whole_doc:meta])* $whole:ident, {$($name:ident: $type:ty),* $(,)?}
+    ) => {
+        $(#[$record_doc])*
+        #[derive(Clone, Copy)]
+        pub(super) struct $record { $(pub(super) $name: $type),* }
+
         $(#[$growing_doc])*
         pub(super) struct $growing { $($name: PackedVec<$type>),* }
 
         $(#[$whole_doc])*
         pub(super) struct $whole { $(pub(super) $name: PackedList<$type>),* }
 
-        impl $growing {
-            pub(super) fn new(scratch: &Scratch) -> Result<Self, IndexError> {
+        impl Lists for $growing {
+            type Record = $record;
+            type Whole = $whole;
+
+            fn new(scratch: &Scratch) -> Result<Self, IndexError> {
                 Ok(Self { $($name: PackedVec::new(scratch)?),* })
             }
 
-            pub(super) fn finish(self) -> Result<$whole, IndexError> {
+            fn append(&mut self, records: &[$record]) -> Result<(), IndexError> {
+                $(records.iter().try_for_each(|record| self.$name.push(record.$name))?;)*
+                Ok(())
+            }
+
+            fn finish(self) -> Result<$whole, IndexError> {
                 Ok($whole { $($name: self.$name.finish()?),* })
             }
         }
@@ -40,7 +55,9 @@ macro_rules! lists {
 }
 
 lists!(
-    /// The rows as they are born. Backtraces are numbers of [`super::stacks::Stacks`].
+    /// A row as it is born. Backtraces are numbers of [`super::stacks::Stacks`].
+    Birth,
+    /// Births so far.
     Births,
     /// All births.
     FinishedBirths,
@@ -51,46 +68,13 @@ lists!(
 
 lists!(
     /// What dies: when, which row, and how it was born; new is what was born in the same µs.
+    Death,
+    /// Deaths so far.
     Deaths,
     /// All deaths.
     FinishedDeaths,
     { time: u64, row: u32, size: u64, extra: u32, backtrace: u32, is_new: u8 }
 );
-
-impl Births {
-    #[inline]
-    pub(super) fn push(&mut self, at: Moment, block: &Block) -> Result<(), IndexError> {
-        self.time.push(at.time)?;
-        self.address.push(block.address)?;
-        self.size.push(block.size)?;
-        self.extra.push(block.extra)?;
-        self.backtrace.push(at.backtrace)?;
-        self.thread.push(at.thread)?;
-        self.marker.push(block.marker)?;
-        Ok(self.flags.push(block.flags)?)
-    }
-}
-
-impl Deaths {
-    /// A block dies; all but the time is as it was born.
-    #[inline]
-    pub(super) fn push(
-        &mut self,
-        time: u64,
-        row: u32,
-        size: u64,
-        extra: u32,
-        backtrace: u32,
-        is_new: bool,
-    ) -> Result<(), IndexError> {
-        self.time.push(time)?;
-        self.row.push(row)?;
-        self.size.push(size)?;
-        self.extra.push(extra)?;
-        self.backtrace.push(backtrace)?;
-        Ok(self.is_new.push(is_new.into())?)
-    }
-}
 
 /// The steps as they come.
 pub(super) struct Log {
@@ -139,29 +123,86 @@ impl FinishedLog {
             return Ok(None);
         }
         let mut operations = MappedVec::new(scratch)?;
-        for operation in self.operations(births, deaths) {
-            operations.push(operation)?;
+        let mut walk = self.walk(births, deaths);
+        let mut some = Vec::new();
+        while walk.next(&mut some) {
+            operations.extend_from_slice(&some)?;
         }
         Ok(Some(sort_by_time(operations, scratch)?))
     }
 
-    /// The steps in the order of the file.
-    pub(super) fn operations<'a>(
-        &'a self,
-        births: &'a FinishedBirths,
-        deaths: &'a FinishedDeaths,
-    ) -> impl Iterator<Item = Operation> + 'a {
-        let all = |column: Column<'a, u64>| column.iter(0..column.len());
-        let mut births = (0..).zip(all(births.time.column()));
-        let mut deaths = (0..).zip(all(deaths.time.column()));
-        let steps = self.steps.column();
-        steps.iter(0..steps.len()).map_while(move |step| {
-            let is = |which: Step| step == which as u8;
-            let death = if is(Step::Birth) { None } else { Some(deaths.next()?) };
-            let birth = if is(Step::Death) { None } else { Some(births.next()?) };
-            let time = birth.or(death).map_or(0, |(_, time)| time);
-            let number = |step: Option<(u32, u64)>| step.map_or(NONE, |(number, _)| number);
-            Some(Operation { time, birth: number(birth), death: number(death) })
-        })
+    /// Begins to go through the steps in the order of the file.
+    pub(super) fn walk<'a>(&'a self, births: &'a FinishedBirths, deaths: &'a FinishedDeaths) -> Walk<'a> {
+        Walk {
+            steps: self.steps.column(),
+            births: Walked::new(births.time.column()),
+            deaths: Walked::new(deaths.time.column()),
+            at: 0,
+            read: Vec::new(),
+        }
+    }
+}
+
+/// Steps that are read at a time.
+const WALK: usize = 1024;
+
+/// The steps in the order of the file.
+pub(super) struct Walk<'a> {
+    steps: Column<'a, u8>,
+    births: Walked<'a>,
+    deaths: Walked<'a>,
+    at: usize,
+    read: Vec<u8>,
+}
+
+impl Walk<'_> {
+    /// Puts the next operations in the place of `operations`; false if there are none.
+    pub(super) fn next(&mut self, operations: &mut Vec<Operation>) -> bool {
+        operations.clear();
+        let end = self.steps.len().min(self.at + WALK);
+        self.steps.copy_to(self.at..end, &mut self.read);
+        self.at = end;
+        // A realloc is both.
+        self.births.read(self.read.iter().filter(|&&step| step != Step::Death as u8).count());
+        self.deaths.read(self.read.iter().filter(|&&step| step != Step::Birth as u8).count());
+        operations.extend(self.read.iter().map(|&step| {
+            // Nothing here depends on a guess: whether the next step is a birth or a death is anybody's.
+            let (birth, birth_time) = self.births.take(step != Step::Death as u8);
+            let (death, death_time) = self.deaths.take(step != Step::Birth as u8);
+            Operation { time: if birth == NONE { death_time } else { birth_time }, birth, death }
+        }));
+        !operations.is_empty()
+    }
+}
+
+/// Births or deaths on the way.
+struct Walked<'a> {
+    times: Column<'a, u64>,
+    /// Those that come next, and one more.
+    ahead: Vec<u64>,
+    first: u32,
+    at: usize,
+}
+
+impl<'a> Walked<'a> {
+    fn new(times: Column<'a, u64>) -> Self {
+        Self { times, ahead: vec![0], first: 0, at: 0 }
+    }
+
+    /// Reads the next ones; those before were taken.
+    fn read(&mut self, count: usize) {
+        self.first += self.at as u32;
+        self.at = 0;
+        let start = self.first as usize;
+        self.times.copy_to(start..start + count, &mut self.ahead);
+        self.ahead.push(0);
+    }
+
+    /// The number and the time of the next one, if it is its turn.
+    #[inline(always)]
+    fn take(&mut self, is_next: bool) -> (u32, u64) {
+        let (number, time) = (self.first + self.at as u32, self.ahead[self.at]);
+        self.at += usize::from(is_next);
+        (if is_next { number } else { NONE }, time)
     }
 }

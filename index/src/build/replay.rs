@@ -61,6 +61,7 @@ struct Blocks<'a> {
     extra: Window<'a, u32>,
     backtrace: Window<'a, u32>,
     dense: &'a [u32],
+    numbers: Vec<u32>,
 }
 
 impl<'a> Blocks<'a> {
@@ -70,29 +71,41 @@ impl<'a> Blocks<'a> {
         backtrace: Column<'a, u32>,
         dense: &'a [u32],
     ) -> Self {
-        Self { size: Window::new(size), extra: Window::new(extra), backtrace: Window::new(backtrace), dense }
+        Self {
+            size: Window::new(size),
+            extra: Window::new(extra),
+            backtrace: Window::new(backtrace),
+            dense,
+            numbers: Vec::new(),
+        }
     }
 
-    #[inline]
-    fn get(&mut self, number: u32) -> Option<Block> {
-        let at = Some(number).filter(|&number| number != NONE)? as usize;
-        let size = self.size.get(at);
-        let usable = size + u64::from(self.extra.get(at));
-        Some(Block { size, usable, backtrace: self.dense[self.backtrace.get(at) as usize] })
+    /// Those of all numbers but [`NONE`], in the place of `blocks`.
+    fn read(&mut self, numbers: impl ExactSizeIterator<Item = u32>, blocks: &mut Vec<Block>) {
+        self.numbers.clear();
+        self.numbers.resize(numbers.len(), NONE);
+        let mut len = 0;
+        for number in numbers {
+            // Without a branch, since nobody can guess it: the next number overwrites what is none.
+            self.numbers[len] = number;
+            len += usize::from(number != NONE);
+        }
+        blocks.clear();
+        for &number in &self.numbers[..len] {
+            let at = number as usize;
+            let size = self.size.get(at);
+            let usable = size + u64::from(self.extra.get(at));
+            blocks.push(Block { size, usable, backtrace: self.dense[self.backtrace.get(at) as usize] });
+        }
     }
-}
-
-/// An operation with what it does to the sums.
-struct Change {
-    time: u64,
-    dies: Option<Block>,
-    is_born: Option<Block>,
 }
 
 struct Replay<'a> {
     born: Blocks<'a>,
     dying: Blocks<'a>,
-    changes: Vec<Change>,
+    /// Of the operations that are performed next.
+    births: Vec<Block>,
+    deaths: Vec<Block>,
     bucket_width_us: u64,
     tallies: Vec<Tally>,
     buckets: Vec<TimeBucket>,
@@ -118,7 +131,8 @@ impl<'a> Replay<'a> {
         Self {
             born: blocks(births.size.column(), births.extra.column(), births.backtrace.column()),
             dying: blocks(deaths.size.column(), deaths.extra.column(), deaths.backtrace.column()),
-            changes: Vec::new(),
+            births: Vec::new(),
+            deaths: Vec::new(),
             bucket_width_us: source.bucket_width_us,
             tallies: vec![Tally::default(); source.backtraces as usize],
             buckets: Vec::new(),
@@ -135,22 +149,26 @@ impl<'a> Replay<'a> {
     }
 
     fn take(&mut self, operations: &[Operation], cells: &mut dyn SummaryWriter) -> Result<(), IndexError> {
-        let mut changes = std::mem::take(&mut self.changes);
-        changes.extend(operations.iter().map(|operation| Change {
-            time: operation.time,
-            dies: self.dying.get(operation.death),
-            is_born: self.born.get(operation.birth),
-        }));
+        let (mut births, mut deaths) = (std::mem::take(&mut self.births), std::mem::take(&mut self.deaths));
+        self.born.read(operations.iter().map(|operation| operation.birth), &mut births);
+        self.dying.read(operations.iter().map(|operation| operation.death), &mut deaths);
         // All looks at once wait for memory together; one at a time, each change would wait for itself.
-        let blocks = changes.iter().flat_map(|change| [change.dies, change.is_born]).flatten();
+        let blocks = births.iter().chain(&deaths);
         black_box(blocks.fold(0, |seen, block| seen ^ self.tallies[block.backtrace as usize].glance()));
-        for change in changes.drain(..) {
-            if !self.bucket_us.contains(&change.time) {
-                self.enter_bucket(change.time, cells)?;
+        let (mut born, mut dying) = (births.iter().copied(), deaths.iter().copied());
+        for operation in operations {
+            let time = operation.time;
+            if !self.bucket_us.contains(&time) {
+                self.enter_bucket(time, cells)?;
             }
-            self.perform(&change);
+            // Three copies of the same: each operation is guessed once.
+            match (operation.death != NONE, operation.birth != NONE) {
+                (true, false) => self.perform(time, dying.next(), None),
+                (false, _) => self.perform(time, None, born.next()),
+                (true, true) => self.perform(time, dying.next(), born.next()),
+            }
         }
-        self.changes = changes;
+        (self.births, self.deaths) = (births, deaths);
         Ok(())
     }
 
@@ -167,33 +185,33 @@ impl<'a> Replay<'a> {
     }
 
     /// A realloc is one step: what counts as the peak is how it is after both the death and the birth.
-    #[inline]
-    fn perform(&mut self, change: &Change) {
+    #[inline(always)]
+    fn perform(&mut self, time: u64, dies: Option<Block>, is_born: Option<Block>) {
         let bucket = self.bucket.get_or_insert_default();
-        if let Some(block) = change.dies {
+        if let Some(block) = dies {
             bucket.freed_count += 1;
             bucket.freed_bytes += block.size;
             self.live_bytes -= block.size;
             self.live_count -= 1;
         }
-        if let Some(block) = change.is_born {
+        if let Some(block) = is_born {
             bucket.allocated_count += 1;
             bucket.allocated_bytes += block.size;
             self.live_bytes += block.size;
             self.live_count += 1;
         }
-        bucket.reallocated_count += u64::from(change.dies.is_some() && change.is_born.is_some());
+        bucket.reallocated_count += u64::from(dies.is_some() && is_born.is_some());
         bucket.live_bytes_max = bucket.live_bytes_max.max(self.live_bytes);
         bucket.live_count_max = bucket.live_count_max.max(self.live_count);
-        if let Some(block) = change.dies {
+        if let Some(block) = dies {
             self.tally(block.backtrace).death(block);
         }
-        if let Some(block) = change.is_born {
-            self.tally(block.backtrace).birth(block, change.time);
+        if let Some(block) = is_born {
+            self.tally(block.backtrace).birth(block, time);
         }
         if self.live_bytes > self.peak_bytes {
             self.peak_bytes = self.live_bytes;
-            self.peak_at_us = Some(change.time);
+            self.peak_at_us = Some(time);
             self.peak_version += 1;
         }
     }

@@ -9,7 +9,8 @@ use bytemuck::{Pod, Zeroable};
 use super::defects::Defects;
 use super::feed::Fed;
 use super::live::{Claim, Key, Live};
-use super::log::{Births, Deaths, FinishedBirths, FinishedDeaths, FinishedLog, Log, Step};
+use super::log::{Birth, Births, Death, Deaths, FinishedBirths, FinishedDeaths, FinishedLog, Log, Step};
+use super::table::Table;
 use crate::IndexError;
 use crate::layout::{NEVER, NONE, flags};
 
@@ -98,8 +99,8 @@ impl End {
 
 /// Rows and steps in the order of the file, on disk but for the live blocks.
 pub(super) struct Rows {
-    births: Births,
-    deaths: Deaths,
+    births: Table<Births>,
+    deaths: Table<Deaths>,
     log: Log,
     ends: MappedVec<End>,
     live: Live,
@@ -123,8 +124,8 @@ pub(super) struct FinishedRows {
 impl Rows {
     pub(super) fn new(scratch: &Scratch) -> Result<Self, IndexError> {
         Ok(Self {
-            births: Births::new(scratch)?,
-            deaths: Deaths::new(scratch)?,
+            births: Table::new(scratch)?,
+            deaths: Table::new(scratch)?,
             log: Log::new(scratch)?,
             ends: MappedVec::new(scratch)?,
             live: Live::default(),
@@ -259,7 +260,16 @@ impl Rows {
     }
 
     fn begin_row(&mut self, at: Moment, block: &Block, chain: u32) -> Result<(), IndexError> {
-        self.births.push(at, block)?;
+        self.births.push(Birth {
+            time: at.time,
+            address: block.address,
+            size: block.size,
+            extra: block.extra,
+            backtrace: at.backtrace,
+            thread: at.thread,
+            marker: block.marker,
+            flags: block.flags,
+        })?;
         Ok(self.ends.push(End {
             time: at.time,
             size: block.size,
@@ -284,8 +294,15 @@ impl Rows {
             self.defects.early_deaths += 1;
         }
         let time = at.time.max(end.time);
-        let is_new = time == end.time;
-        self.deaths.push(time, row, end.size, end.flags, end.backtrace, is_new)?;
+        // But for the time, as it was born.
+        self.deaths.push(Death {
+            time,
+            row,
+            size: end.size,
+            extra: end.flags,
+            backtrace: end.backtrace,
+            is_new: u8::from(time == end.time),
+        })?;
         *end = End {
             time,
             size: 0,

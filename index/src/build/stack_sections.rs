@@ -1,6 +1,6 @@
 //! Stacks, frames and strings to their sections.
 
-use bytehound_store::{MappedVec, Scratch, SegmentWriter};
+use bytehound_store::{PackedList, PackedVec, Scratch, SegmentWriter};
 
 use super::frame_table::FrameTable;
 use super::stacks::Backtraces;
@@ -13,7 +13,7 @@ pub(super) struct StackSections {
     records: Vec<FrameRecord>,
     keys: Vec<StackKeys>,
     offsets: Vec<u32>,
-    frames: MappedVec<u32>,
+    frames: PackedList<u32>,
     /// The number of frames of the deepest backtrace.
     pub(super) max_depth: u32,
 }
@@ -26,40 +26,34 @@ impl StackSections {
         summaries: &[BacktraceSummary],
         scratch: &Scratch,
     ) -> Result<Self, IndexError> {
-        let mut sections = Self {
-            records: table.frames.clone(),
-            keys: Vec::with_capacity(summaries.len()),
-            offsets: vec![0],
-            frames: MappedVec::new(scratch)?,
-            max_depth: 0,
-        };
+        let mut records = table.frames.clone();
         // The last backtrace that a frame was counted for: recursion doesn't count twice.
-        let mut counted_for = vec![u32::MAX; sections.records.len()];
+        let mut counted_for = vec![u32::MAX; records.len()];
+        let mut keys = Vec::with_capacity(summaries.len());
+        let mut offsets = vec![0];
+        let mut all_frames = PackedVec::new(scratch)?;
         let mut frames = Vec::new();
+        let mut max_depth = 0;
         for (number, summary) in (0..backtraces.lists.len()).zip(summaries) {
             let ends_in_hook = backtraces.ends_in_hook[number as usize];
-            sections.keys.push(table.expand(backtraces.lists.get(number), ends_in_hook, &mut frames));
-            sections.frames.extend_from_slice(&frames)?;
-            let end = u32::try_from(sections.frames.len()).map_err(|_| IndexError::TooManyFrames)?;
-            sections.offsets.push(end);
-            sections.max_depth = sections.max_depth.max(frames.len() as u32);
+            keys.push(table.expand(backtraces.lists.get(number), ends_in_hook, &mut frames));
+            frames.iter().try_for_each(|&frame| all_frames.push(frame))?;
+            offsets.push(u32::try_from(all_frames.len()).map_err(|_| IndexError::TooManyFrames)?);
+            max_depth = max_depth.max(frames.len() as u32);
             for &frame in &frames {
                 let at = frame as usize;
                 if counted_for[at] != number {
                     counted_for[at] = number;
-                    let count = &mut sections.records[at].count;
-                    *count = count.saturating_add(summary.allocated_count);
+                    records[at].count = records[at].count.saturating_add(summary.allocated_count);
                 }
             }
         }
-        Ok(sections)
+        Ok(Self { records, keys, offsets, frames: all_frames.finish()?, max_depth })
     }
 
     /// Writes them, and the strings that they refer to.
     pub(super) fn write(self, table: &FrameTable, writer: &mut SegmentWriter) -> Result<(), IndexError> {
-        let mut section = writer.begin::<u32>(section::BACKTRACE_FRAMES)?;
-        section.push(self.frames.as_slice())?;
-        section.end()?;
+        writer.write_list(section::BACKTRACE_FRAMES, &self.frames)?;
         writer.write_section(section::BACKTRACE_OFFSETS, &self.offsets)?;
         writer.write_section(section::STACK_KEYS, &self.keys)?;
         writer.write_section(section::FRAMES, &self.records)?;

@@ -36,7 +36,7 @@ const LARGEST: u64 = u64::MAX;
 const SPLIT_MIN: u32 = 4;
 
 /// The numbers that columns are made of: `u8` to `u64`.
-pub trait Number: Pod + Ord + Send + sealed::Sealed {
+pub trait Number: Pod + Ord + sealed::Sealed {
     /// The largest one.
     const LARGEST: u64;
 

@@ -10,10 +10,10 @@ use bytemuck::Pod;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::block_column::BlockEntry;
-use super::packed::PackedBlock;
+use super::packed::{Number, PackedBlock};
 use super::toc::{self, Encoding, Entry, NAME_LEN_MAX};
 use super::{ALIGNMENT, BLOCK_ALIGNMENT, BLOCK_LEN, header};
-use crate::{Result, Scratch, StoreError, durable};
+use crate::{PackedList, Result, Scratch, StoreError, durable};
 
 const BUFFER_LEN: usize = 256 * 1024;
 
@@ -103,6 +103,11 @@ impl SegmentWriter {
         self.align(BLOCK_ALIGNMENT)?;
         self.columns[at].blocks.push(BlockEntry::new(block, self.offset));
         self.write(bytemuck::cast_slice(&block.words))
+    }
+
+    /// Writes a column whose numbers are packed already.
+    pub fn write_list<T: Number>(&mut self, name: &str, list: &PackedList<T>) -> Result<()> {
+        (0..list.blocks()).try_for_each(|block| self.write_block(name, &list.block(block)))
     }
 
     /// Lets the disk have what was written so far, while more is being written: less is left to wait for at the end.
