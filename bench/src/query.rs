@@ -14,6 +14,8 @@ const TIMELINE: f64 = 5.0;
 const GROUPS: f64 = 15.0;
 const FILTERED: f64 = 60.0;
 const ALIVE: f64 = 15.0;
+/// What the original takes for them.
+const REGIONS: f64 = 1500.0;
 
 /// Measures questions that the profile was never asked before: no answer is a kept one.
 pub(crate) fn measure(capture: &Path, as_json: bool) -> Result<()> {
@@ -43,6 +45,11 @@ pub(crate) fn measure(capture: &Path, as_json: bool) -> Result<()> {
     }
     table.measure("what was alive at an instant, by backtrace", Some(ALIVE), TIMES, |_| {
         profile.alive_at(manifest.start_us + random.u64(..runtime), &cancel)?;
+        Ok(())
+    })?;
+    table.measure("ranges of addresses that allocations took", Some(REGIONS), 10, |number| {
+        let found = Selection::all().filtered(Predicate::Size(Bound::AtLeast(number)));
+        profile.extents(profile.rows(&found, &cancel)?.as_ref(), &cancel)?;
         Ok(())
     })?;
     table.measure("timeline of a span of time", None, TIMES, |_| {

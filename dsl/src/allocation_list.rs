@@ -38,6 +38,16 @@ impl AllocationList {
         Ok(self.profile.rows(&self.selection, &self.session.cancel())?)
     }
 
+    /// The rows of several lists.
+    pub(crate) fn rows_of_each(lists: &[&Self]) -> Result<Vec<Arc<RowSet>>, Failure> {
+        let mut rows = Vec::with_capacity(lists.len());
+        for run in lists.chunk_by(|a, b| Arc::ptr_eq(&a.profile, &b.profile)) {
+            let selections: Vec<&Selection> = run.iter().map(|list| &*list.selection).collect();
+            rows.extend(run[0].profile.rows_of_each(&selections, &run[0].session.cancel())?);
+        }
+        Ok(rows)
+    }
+
     pub(crate) fn len(&self) -> Result<u64, Failure> {
         Ok(self.profile.count(&self.selection, &self.session.cancel())?)
     }

@@ -14,13 +14,13 @@ use crate::failure::Failure;
 use crate::flame;
 use crate::group_list::AllocationGroupList;
 use crate::session::Session;
-use series::{AnyList, Series, parts};
+use series::{AnyList, Series, disjoint, parts};
 
 pub(crate) use calls::register;
 pub(crate) use chart::Look;
 pub(crate) use palette::Scheme;
 pub(crate) use points::{Extent, Show, View, draw};
-pub(crate) use series::{Held, Part, disjoint};
+pub(crate) use series::{Held, Part};
 
 /// Series in one graph: more can neither be told apart nor be drawn in reasonable time.
 const MAX_SERIES: usize = 1_000;
@@ -134,7 +134,7 @@ impl Graph {
                 format!("{}/", directory.trim_end_matches('/'))
             }
         };
-        for (index, (series, part)) in self.series.iter().zip(self.parts()?).enumerate() {
+        for (index, (series, part)) in self.series.iter().zip(self.own_parts()?).enumerate() {
             let name = series.label.clone().unwrap_or_else(|| format!("Series #{index}"));
             let picture = draw(&part)?;
             self.session.world().write(&format!("{prefix}{name}.svg"), picture.into_bytes())?;
@@ -152,16 +152,22 @@ impl Graph {
         }
     }
 
-    /// What is drawn of each series, and the labels that are shown.
+    /// What each series is drawn from, and the labels that are shown.
     fn parts(&self) -> Result<Vec<Part>, Failure> {
-        if self.series.is_empty() {
-            return Err(Failure::EmptyGraph);
-        }
-        let mut parts = parts(&self.series, &self.session.cancel())?;
+        if self.only_non_empty { self.own_parts() } else { self.held() }
+    }
+
+    /// Of every series what no series before it has.
+    fn own_parts(&self) -> Result<Vec<Part>, Failure> {
+        let mut parts = disjoint(self.held()?);
         if self.only_non_empty {
             parts.iter_mut().filter(|part| part.held.is_empty()).for_each(|part| part.label = None);
         }
         Ok(parts)
+    }
+
+    fn held(&self) -> Result<Vec<Part>, Failure> {
+        if self.series.is_empty() { Err(Failure::EmptyGraph) } else { parts(&self.series) }
     }
 }
 

@@ -78,8 +78,11 @@ impl AllocationGroupList {
             match *step {
                 Step::OnlyAllLeaked => groups.retain(|group| group.leaked_count == group.count),
                 Step::OnlyCountAtLeast(count) => groups.retain(|group| group.count >= count),
-                Step::Sort(key, Order::Ascending) => groups.sort_by_key(|group| value(group, key)),
-                Step::Sort(key, Order::Descending) => groups.sort_by_key(|group| Reverse(value(group, key))),
+                // By cached keys, since groups are long: so each moves but once.
+                Step::Sort(key, Order::Ascending) => groups.sort_by_cached_key(|group| value(group, key)),
+                Step::Sort(key, Order::Descending) => {
+                    groups.sort_by_cached_key(|group| Reverse(value(group, key)));
+                }
                 Step::Take(count) => groups.truncate(count),
             }
         }

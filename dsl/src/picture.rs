@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytehound_index::{Cancel, MapSet, Profile, RowSet};
 
-use crate::graph::{Extent, Held, Look, Part, Scheme, Show, View, disjoint, draw};
+use crate::graph::{Extent, Held, Look, Part, Scheme, Show, View, draw};
 
 /// How much of a picture is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub fn allocation_graph(
         profile: Arc::clone(profile),
         held: Held::Allocations(Arc::clone(rows)),
     };
-    picture(Show::MemoryUsage, &disjoint(series.iter().map(part).collect()), detail, cancel)
+    picture(Show::MemoryUsage, &series.iter().map(part).collect::<Vec<_>>(), detail, cancel)
 }
 
 /// The resident memory of some maps over time, as SVG.

@@ -1,5 +1,7 @@
 //! Sets of small numbers: backtraces, chains, strings.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use rayon::prelude::*;
 
 /// Words of a set that one thread makes at a time.
@@ -21,6 +23,18 @@ impl BitSet {
         };
         let words = (0..bound.div_ceil(64)).into_par_iter().with_min_len(WORDS_PER_TASK);
         Self { words: words.map(word).collect(), bound }
+    }
+
+    /// The numbers that threads add side by side; those beyond the bound are left out.
+    pub(crate) fn gathered(bound: usize, gather: impl FnOnce(&Gathering)) -> Self {
+        let gathering = Gathering((0..bound.div_ceil(64)).map(|_| AtomicU64::new(0)).collect());
+        gather(&gathering);
+        Self { words: gathering.0.into_iter().map(AtomicU64::into_inner).collect(), bound }
+    }
+
+    /// The numbers from `64 * index` on, a bit each.
+    pub(crate) fn word(&self, index: usize) -> u64 {
+        self.words.get(index).copied().unwrap_or(0)
     }
 
     pub(crate) fn empty(bound: usize) -> Self {
@@ -60,6 +74,18 @@ impl BitSet {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = usize> + '_ {
         ones(&self.words).map(|number| number as usize)
+    }
+}
+
+/// A set while threads add to it.
+pub(crate) struct Gathering(Vec<AtomicU64>);
+
+impl Gathering {
+    pub(crate) fn insert(&self, number: usize) {
+        if let Some(word) = self.0.get(number / 64) {
+            // Nothing is published through a bit: who reads the set has waited for the threads.
+            word.fetch_or(1 << (number % 64), Ordering::Relaxed);
+        }
     }
 }
 

@@ -57,19 +57,33 @@ impl<'a> Chronicle<'a> {
         (before + whole + part) as usize
     }
 
-    /// When an operation happens.
-    pub(crate) fn time(&self, operation: usize) -> u64 {
-        let born = self.born_before(operation);
-        let births = self.births(operation);
-        let row = match births {
-            1 => born as u32,
-            _ => (born as u32).wrapping_sub(self.deaths.at(operation - born).wrapping_add(1)),
-        };
-        self.time_of(row, births)
+    /// Which operation the birth of a row is.
+    pub(crate) fn birth_of(&self, row: u32) -> usize {
+        let group = self.born.partition_point(|born| *born <= row).saturating_sub(1);
+        let mut left = row - self.born.get(group).copied().unwrap_or(0);
+        for (index, word) in self.words.iter().enumerate().skip(group * WORDS_BETWEEN) {
+            let births = word.count_ones();
+            if left < births {
+                let rest = (0..left).fold(*word, |rest, _| rest & (rest - 1));
+                return index * 64 + rest.trailing_zeros() as usize;
+            }
+            left -= births;
+        }
+        self.len()
     }
 
-    /// When the birth, or else the death, of a row happens.
-    pub(crate) fn time_of(&self, row: u32, births: u32) -> u64 {
+    /// The row that an operation is about, and how many are born by it: 1 or 0.
+    pub(crate) fn operation(&self, operation: usize) -> (u32, u32) {
+        let born = self.born_before(operation);
+        match self.births(operation) {
+            1 => (born as u32, 1),
+            births => ((born as u32).wrapping_sub(self.deaths.at(operation - born).wrapping_add(1)), births),
+        }
+    }
+
+    /// When an operation happens.
+    pub(crate) fn time(&self, operation: usize) -> u64 {
+        let (row, births) = self.operation(operation);
         let column = if births == 1 { self.birth } else { self.death };
         column.at(row as usize)
     }
@@ -109,25 +123,49 @@ impl<'a> Chronicle<'a> {
         parts
     }
 
-    /// Tells the row of each operation, and how many are born by it: 1 or 0. Which of the two comes next cannot be
-    /// guessed, so nothing here branches on it.
-    #[inline]
-    pub(crate) fn walk(&self, operations: Range<usize>, mut visit: impl FnMut(u32, u32)) {
-        let mut born = self.born_before(operations.start) as u32;
-        let dead = operations.start - born as usize..operations.end - self.born_before(operations.end);
-        let mut buffer = Vec::new();
-        let since = self.deaths.read(dead, &mut buffer);
-        let mut next_dead = 0;
-        for operation in operations {
-            let births = self.births(operation);
-            let back = since.get(next_dead).map_or(0, |since| since.wrapping_add(1));
-            visit(born.wrapping_sub(back.wrapping_mul(1 - births)), births);
-            born += births;
-            next_dead += 1 - births as usize;
-        }
+    /// Some operations, read to be walked through.
+    pub(crate) fn stretch(&self, operations: Range<usize>) -> Stretch<'_> {
+        let rows = self.born_before(operations.start)..self.born_before(operations.end);
+        let dead = operations.start - rows.start..operations.end - rows.end;
+        let mut since = Vec::new();
+        self.deaths.copy_to(dead.clone(), &mut since);
+        since.push(0);
+        Stretch { chronicle: self, rows, first_death: dead.start, since }
     }
 
     fn births(&self, operation: usize) -> u32 {
         (self.words[operation / 64] >> (operation % 64)) as u32 & 1
+    }
+}
+
+/// Operations of which the deaths are read.
+pub(crate) struct Stretch<'a> {
+    chronicle: &'a Chronicle<'a>,
+    /// Those born in it.
+    pub(crate) rows: Range<usize>,
+    first_death: usize,
+    /// With one more at the end, so that there always is a next one.
+    since: Vec<u32>,
+}
+
+impl Stretch<'_> {
+    /// Tells the row of each operation, and how many are born by it: 1 or 0. Which of the two comes next cannot be
+    /// guessed, so nothing here branches on it.
+    #[inline(always)]
+    pub(crate) fn walk(&self, operations: Range<usize>, mut visit: impl FnMut(u32, u32)) {
+        let mut born = self.chronicle.born_before(operations.start) as u32;
+        let mut next_dead = operations.start - born as usize - self.first_death;
+        for word in operations.start / 64..operations.end.div_ceil(64) {
+            let within = operations.start.max(word * 64)..operations.end.min(word * 64 + 64);
+            let mut rest = self.chronicle.words[word] >> (within.start % 64);
+            for _ in within {
+                let births = rest as u32 & 1;
+                rest >>= 1;
+                let back = self.since[next_dead].wrapping_add(1);
+                visit(born.wrapping_sub(back & births.wrapping_sub(1)), births);
+                born += births;
+                next_dead += 1 - births as usize;
+            }
+        }
     }
 }

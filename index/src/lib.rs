@@ -35,6 +35,7 @@ mod profile;
 mod row_set;
 mod selection;
 mod span;
+mod split;
 mod timeline;
 mod work;
 

@@ -3,6 +3,7 @@
 //! Predicates on backtraces become one set of backtraces; those on births a range of rows, since rows are in order of
 //! birth; the others are tested block by block where the block's zone cannot tell.
 
+mod chain_ends;
 mod chains;
 mod conditions;
 mod names;
@@ -18,6 +19,7 @@ use crate::columns::Columns;
 use crate::layout::{NONE, Zone};
 use crate::span::Span;
 use crate::{BacktraceSet, BacktraceSummary, Blocks, Cancel, IndexError, MapSet, Predicate, Profile, RowSet};
+pub(crate) use chain_ends::ChainEnds;
 use chains::ChainTest;
 use conditions::Conditions;
 pub(crate) use conditions::{after, instant, instants};
@@ -101,7 +103,7 @@ impl<'a> Plan<'a> {
             end_us,
         };
         if !plan.impossible {
-            plan.tests = tests(columns, conditions, backtraces, end_us);
+            plan.tests = tests(profile, conditions, backtraces);
             plan.tests.retain(|test| !columns.zones.iter().all(|zone| test.holds_throughout(zone)));
         }
         plan
@@ -180,13 +182,8 @@ impl Conditions<'_> {
 }
 
 /// The tests that `conditions` ask for, the cheap and telling ones first.
-fn tests(
-    columns: &Columns<'_>,
-    conditions: Conditions<'_>,
-    backtraces: Option<BitSet>,
-    end_us: u64,
-) -> Vec<Test> {
-    let mut tests = Vec::new();
+fn tests(profile: &Profile, conditions: Conditions<'_>, backtraces: Option<BitSet>) -> Vec<Test> {
+    let (columns, mut tests) = (profile.columns(), Vec::new());
     tests.push(Test::Death(conditions.death));
     tests.push(Test::Size(conditions.size));
     tests.push(Test::Address(conditions.address));
@@ -206,7 +203,8 @@ fn tests(
         conditions.not_deallocated_at.iter().map(|set| Test::NotDeallocatedAt(stacks::members(columns, set))),
     );
     if !conditions.chain.is_none() {
-        tests.push(Test::Chain(Box::new(ChainTest::new(columns, conditions.chain, end_us))));
+        let (ends, end_us) = (profile.chain_ends(), profile.manifest().end_us);
+        tests.push(Test::Chain(Box::new(ChainTest::new(columns, ends, conditions.chain, end_us))));
     }
     tests
 }

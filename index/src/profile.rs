@@ -12,8 +12,9 @@ use crate::columns::Columns;
 use crate::evaluate::{conjunction, evaluate};
 use crate::groups::Stretches;
 use crate::layout::{LAYOUT_VERSION, StackKeys};
-use crate::plan::{Plan, matching_backtraces};
+use crate::plan::{ChainEnds, Plan, matching_backtraces};
 use crate::selection::Digest;
+use crate::split::split;
 use crate::summary_tables::{read_buckets, read_manifest, read_summaries};
 use crate::work::Counters;
 use crate::{
@@ -45,6 +46,7 @@ pub struct Profile {
     work: Counters,
     alive: AliveCache,
     stretches: Stretches,
+    chain_ends: ChainEnds,
 }
 
 self_cell::self_cell!(
@@ -99,6 +101,7 @@ impl Profile {
             work: Counters::default(),
             alive: AliveCache::default(),
             stretches,
+            chain_ends: ChainEnds::default(),
         }))
     }
 
@@ -222,6 +225,28 @@ impl Profile {
         evaluate(self, selection, cancel)
     }
 
+    /// The allocations of several selections. Those that are groups of one and the same are found together.
+    ///
+    /// # Errors
+    /// As [`Profile::rows`].
+    pub fn rows_of_each(
+        &self,
+        selections: &[&Selection],
+        cancel: &Cancel,
+    ) -> Result<Vec<Arc<RowSet>>, IndexError> {
+        let mut rows = Vec::with_capacity(selections.len());
+        for run in selections.chunk_by(|a, b| a.are_of_same_groups(b)) {
+            match split(self, run, cancel)? {
+                Some(groups) => rows.extend(groups.into_iter().map(Arc::new)),
+                None => {
+                    let each = run.iter().map(|selection| self.rows(selection, cancel));
+                    rows.extend(each.collect::<Result<Vec<_>, _>>()?);
+                }
+            }
+        }
+        Ok(rows)
+    }
+
     /// How many allocations a selection has; where summaries tell, without looking at rows.
     ///
     /// # Errors
@@ -231,9 +256,20 @@ impl Profile {
         let known = match conjunction(selection, |_| false) {
             (Selection::All, predicates) if predicates.is_empty() => Some(u64::from(self.row_count())),
             (Selection::All, predicates) => Plan::new(self, &predicates, cancel)?.count(self)?,
-            _ => None,
+            _ => self.count_of_groups(selection),
         };
         known.map_or_else(|| Ok(self.rows(selection, cancel)?.len()), Ok)
+    }
+
+    /// How many allocations some groups have, if what they are groups of is known by groups.
+    fn count_of_groups(&self, selection: &Selection) -> Option<u64> {
+        let (base, backtraces) = selection.as_groups()?;
+        let groups = self.groups.get(&base.digests().of(base))?;
+        let count = |backtrace| {
+            let place = groups.binary_search_by_key(&backtrace, |group: &Group| group.backtrace).ok()?;
+            groups.get(place).map(|group| group.count)
+        };
+        Some(backtraces.iter().filter_map(count).sum())
     }
 
     /// The allocations of a selection, summed up by backtrace; ascending. Asked again, it is answered from memory.
@@ -292,6 +328,10 @@ impl Profile {
 
     pub(crate) fn alive(&self) -> &AliveCache {
         &self.alive
+    }
+
+    pub(crate) fn chain_ends(&self) -> &ChainEnds {
+        &self.chain_ends
     }
 
     pub(crate) fn summary_reader(&self) -> Result<Arc<dyn SummaryReader>, IndexError> {

@@ -1,5 +1,7 @@
 //! Sets of rows: what a selection evaluates to.
 
+mod disjoint;
+
 use std::ops::Range;
 
 use crate::bit_set::ones;
@@ -110,9 +112,7 @@ impl RowSet {
 
     /// Its rows in order.
     pub fn iter(&self) -> impl Iterator<Item = Row> + '_ {
-        self.blocks.iter().enumerate().flat_map(move |(index, block)| {
-            block.offsets(block_len(self.universe, index)).map(move |offset| Row(first_row(index) + offset))
-        })
+        (0..self.blocks.len()).flat_map(|index| self.iter_block(index))
     }
 
     /// Rows in either.
@@ -152,7 +152,13 @@ impl RowSet {
         words
     }
 
-    /// The rows of one block.
+    /// The rows of one block in order.
+    pub(crate) fn iter_block(&self, index: usize) -> impl Iterator<Item = Row> + '_ {
+        let offsets = self.blocks[index].offsets(block_len(self.universe, index));
+        offsets.map(move |offset| Row(first_row(index) + offset))
+    }
+
+    /// One block.
     pub(crate) fn block(&self, index: usize) -> &Block {
         &self.blocks[index]
     }
@@ -184,6 +190,20 @@ impl Block {
                 Self::Listed(ones(words).map(|offset| u16::try_from(offset).unwrap_or(u16::MAX)).collect())
             }
             _ => Self::Bits(Box::new(*words)),
+        }
+    }
+
+    /// The smallest form of some rows, ascending, of a block of `len`.
+    pub(crate) fn of_offsets(offsets: Vec<u16>, len: u32) -> Self {
+        match offsets.len() as u32 {
+            0 => Self::Empty,
+            count if count == len => Self::Full,
+            1..=LISTED_ROWS_MAX => Self::Listed(offsets.into()),
+            _ => {
+                let mut words = [0; BLOCK_WORDS];
+                offsets.iter().for_each(|offset| set(&mut words, u32::from(*offset)));
+                Self::Bits(Box::new(words))
+            }
         }
     }
 
@@ -225,7 +245,7 @@ impl Block {
             Self::Empty => false,
             Self::Full => true,
             Self::Listed(offsets) => offsets.binary_search_by_key(&offset, |at| u32::from(*at)).is_ok(),
-            Self::Bits(words) => words[offset as usize / 64] >> (offset % 64) & 1 == 1,
+            Self::Bits(words) => offset_is_set(words, offset),
         }
     }
 
@@ -250,6 +270,7 @@ impl Block {
         match (self, other) {
             (Self::Empty, _) | (_, Self::Full) => Self::Empty,
             (block, Self::Empty) => block.clone(),
+            (Self::Listed(offsets), _) => Self::some(offsets, len, |offset| !other.contains(offset)),
             _ => self.zip(other, len, |a, b| a & !b),
         }
     }
@@ -258,8 +279,16 @@ impl Block {
         match (self, other) {
             (Self::Empty, _) | (_, Self::Empty) => Self::Empty,
             (Self::Full, block) | (block, Self::Full) => block.clone(),
+            (Self::Listed(offsets), block) | (block, Self::Listed(offsets)) => {
+                Self::some(offsets, len, |offset| block.contains(offset))
+            }
             _ => self.zip(other, len, |a, b| a & b),
         }
+    }
+
+    /// Those of some rows for which `is_left` holds.
+    fn some(offsets: &[u16], len: u32, is_left: impl Fn(u32) -> bool) -> Self {
+        Self::of_offsets(offsets.iter().copied().filter(|offset| is_left((*offset).into())).collect(), len)
     }
 
     fn zip(&self, other: &Self, len: u32, with: impl Fn(u64, u64) -> u64) -> Self {
@@ -309,6 +338,10 @@ pub(crate) fn range_words(from: u32, to: u32) -> Words {
 
 fn set(words: &mut Words, offset: u32) {
     words[offset as usize / 64] |= 1 << (offset % 64);
+}
+
+fn offset_is_set(words: &Words, offset: u32) -> bool {
+    words[offset as usize / 64] >> (offset % 64) & 1 == 1
 }
 
 fn block_of(row: u32) -> usize {

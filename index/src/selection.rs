@@ -55,6 +55,20 @@ impl Selection {
         Arc::new(Self::Filtered { base: Arc::clone(self), predicate })
     }
 
+    /// What was grouped and which groups are left, if it is that.
+    pub(crate) fn as_groups(&self) -> Option<(&Arc<Self>, &BacktraceSet)> {
+        match self {
+            Self::Ungrouped { base, backtraces } => Some((base, backtraces)),
+            _ => None,
+        }
+    }
+
+    /// Whether both are groups of one and the same selection.
+    pub(crate) fn are_of_same_groups(&self, other: &Self) -> bool {
+        let bases = self.as_groups().zip(other.as_groups());
+        bases.is_some_and(|((base, _), (other, _))| Arc::ptr_eq(base, other))
+    }
+
     /// Names every selection below and including this one, each by what it says.
     pub(crate) fn digests(&self) -> Digests {
         let mut known = FxHashMap::default();

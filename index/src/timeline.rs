@@ -1,13 +1,18 @@
 //! What selected allocations did over time.
 
+mod change;
 mod compatible;
+mod few;
 mod reallocs;
 mod sweep;
 
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
+use change::Live;
 pub use compatible::CompatibleTimeline;
-use sweep::{Known, Live, sweep};
+use sweep::{Known, sweep};
 
 use crate::{Cancel, IndexError, Manifest, Profile, RowSet, Selection, TimeBucket};
 
@@ -69,11 +74,11 @@ impl Profile {
         if matches!(selection, Selection::All) && grid == Grid::of(self.manifest()) {
             return Ok(whole(self.buckets()?.to_vec(), grid));
         }
-        let known = match selection {
-            Selection::All => self.known_before(grid.start_us)?,
-            _ => Known::default(),
-        };
-        sweep(self.columns(), self.rows(selection, cancel)?.as_ref(), grid, known, cancel)
+        let rows = self.rows(selection, cancel)?;
+        match selection {
+            Selection::All => sweep(self.columns(), &rows, grid, self.known_before(grid.start_us)?, cancel),
+            _ => self.timeline_of(&rows, grid, cancel),
+        }
     }
 
     /// The end of the last of the profile's own buckets that is over at `at_us`, and what was live then.
@@ -111,13 +116,15 @@ impl Profile {
         grid: Grid,
         cancel: &Cancel,
     ) -> Result<Vec<Timeline>, IndexError> {
-        let mut seen = RowSet::empty(self.row_count());
-        let mut own = Vec::with_capacity(sets.len());
-        for set in sets {
-            own.push(set.difference(&seen));
-            seen = seen.union(set);
+        let own = RowSet::disjoint(sets);
+        own.par_iter().map(|rows| self.timeline_of(rows, grid, cancel)).collect()
+    }
+
+    fn timeline_of(&self, rows: &RowSet, grid: Grid, cancel: &Cancel) -> Result<Timeline, IndexError> {
+        match few::are(rows) {
+            true => few::follow(self.columns(), rows, grid, cancel),
+            false => sweep(self.columns(), rows, grid, Known::default(), cancel),
         }
-        own.iter().map(|rows| sweep(self.columns(), rows, grid, Known::default(), cancel)).collect()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use bytehound_index::{Cancel, MapSet, Profile, RowSet};
+use bytehound_index::{MapSet, Profile, RowSet};
 
 use crate::allocation_list::AllocationList;
 use crate::failure::Failure;
@@ -23,7 +23,7 @@ pub(crate) enum AnyList {
     Maps(MapList),
 }
 
-/// What is drawn of a series. No two parts of one profile have anything in common.
+/// What a series is drawn from. What two parts of one profile have in common is drawn as part of the first.
 #[derive(Clone)]
 pub(crate) struct Part {
     pub(crate) label: Option<String>,
@@ -49,11 +49,11 @@ impl Series {
         }
     }
 
-    fn held(&self) -> Result<Held, Failure> {
-        Ok(match &self.list {
-            AnyList::Allocations(list) => Held::Allocations(list.rows()?),
-            AnyList::Maps(list) => Held::Maps(list.maps().clone()),
-        })
+    fn allocations(&self) -> Option<&AllocationList> {
+        match &self.list {
+            AnyList::Allocations(list) => Some(list),
+            AnyList::Maps(_) => None,
+        }
     }
 }
 
@@ -100,17 +100,22 @@ impl Held {
     }
 }
 
-/// Of every series what no series before it has.
-pub(crate) fn parts(series: &[Series], cancel: &Cancel) -> Result<Vec<Part>, Failure> {
-    let held = series.iter().map(|series| {
-        cancel.check()?;
-        Ok(Part { label: series.label.clone(), profile: Arc::clone(series.profile()), held: series.held()? })
-    });
-    Ok(disjoint(held.collect::<Result<_, Failure>>()?))
+/// What the lists of some series hold; they may have something in common.
+pub(crate) fn parts(series: &[Series]) -> Result<Vec<Part>, Failure> {
+    let lists: Vec<&AllocationList> = series.iter().filter_map(Series::allocations).collect();
+    let mut rows = AllocationList::rows_of_each(&lists)?.into_iter();
+    let part = |series: &Series| {
+        let held = match &series.list {
+            AnyList::Allocations(_) => Held::Allocations(rows.next()?),
+            AnyList::Maps(list) => Held::Maps(list.maps().clone()),
+        };
+        Some(Part { label: series.label.clone(), profile: Arc::clone(series.profile()), held })
+    };
+    Ok(series.iter().filter_map(part).collect())
 }
 
 /// These parts, each without what those before it have.
-pub(crate) fn disjoint(parts: Vec<Part>) -> Vec<Part> {
+pub(super) fn disjoint(parts: Vec<Part>) -> Vec<Part> {
     let mut taken: HashMap<_, Held> = HashMap::new();
     let own = |part: Part| {
         let (held, all) = match taken.get(part.profile.id()) {

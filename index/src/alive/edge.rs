@@ -1,5 +1,7 @@
 //! What happened in the span of the moment, up to it.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use super::balance::Balance;
@@ -18,10 +20,10 @@ pub(super) fn balance_of(
     let start = chronicle.first_since(instants.from, 0..chronicle.len());
     let end = chronicle.first_since(instants.to.saturating_add(1), start..chronicle.len());
     let share = (end - start).div_ceil(rayon::current_num_threads()).max(1);
-    let count = |operations| {
+    let count = |operations: Range<usize>| {
         cancel.check()?;
         let mut balance = Balance::nothing(columns.backtrace_count());
-        chronicle.walk(operations, |row, births| {
+        chronicle.stretch(operations.clone()).walk(operations, |row, births| {
             let (backtrace, size) = (columns.backtrace.at(row as usize), columns.size.at(row as usize));
             match births {
                 1 => balance.birth(backtrace, size),

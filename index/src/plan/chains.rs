@@ -1,39 +1,48 @@
 //! Conditions on chains: answered once a chain; rows that are alone answer for themselves.
 
+use std::sync::Arc;
+
+use super::chain_ends::{ChainEnds, End, rows_where};
 use super::conditions::ChainConditions;
-use super::scan::{block_from, keep, keep_lifetimes, keep_rows};
-use crate::allocation::position;
+use super::scan::{keep, keep_lifetimes};
 use crate::bit_set::BitSet;
 use crate::columns::Columns;
-use crate::layout::{NEVER, NONE};
+use crate::layout::NEVER;
 use crate::row_set::Words;
 use crate::span::Span;
 
 /// Tells of any row whether its chain fulfils the conditions.
 pub(super) struct ChainTest {
     conditions: ChainConditions,
-    /// Chains that fulfil all but the position.
-    chains: BitSet,
+    /// Rows that are not alone.
+    chained: Arc<BitSet>,
+    /// Those of them for which the conditions hold.
+    found: BitSet,
     end_us: u64,
 }
 
 impl ChainTest {
     /// `end_us` is T1: until then lives what was never freed.
-    pub(super) fn new(columns: &Columns<'_>, conditions: ChainConditions, end_us: u64) -> Self {
-        let chains = BitSet::of(columns.chain_count(), |chain| {
-            holds(columns, &conditions, end_us, columns.chain(chain))
-        });
-        Self { conditions, chains, end_us }
+    pub(super) fn new(
+        columns: &Columns<'_>,
+        ends: &ChainEnds,
+        conditions: ChainConditions,
+        end_us: u64,
+    ) -> Self {
+        let kept = Kept::of(&conditions, columns, ends);
+        let asked = Asked { columns, conditions: &conditions, end_us, kept };
+        let place = conditions.position;
+        let found = rows_where(columns, |chain| asked.holds(chain), |at| place.contains(at as u64));
+        Self { chained: ends.rows(columns), found, conditions, end_us }
     }
 
     /// Clears the bits of rows it does not hold for; bit 0 is row `first`.
     pub(super) fn keep(&self, columns: &Columns<'_>, first: u32, words: &mut Words) {
         let mut alone = *words;
-        keep(&columns.chain, first, &mut alone, |chain| chain == NONE);
-        words.iter_mut().zip(&alone).for_each(|(word, alone)| *word &= !alone);
-        let mut chains = Vec::new();
-        let chains = columns.chain.read(block_from(first, columns.chain.len()), &mut chains);
-        keep_rows(first, words, |row| self.holds(columns, row, chains[(row - first) as usize] as usize));
+        for ((word, alone), index) in words.iter_mut().zip(&mut alone).zip(first as usize / 64..) {
+            *alone &= !self.chained.word(index);
+            *word &= self.found.word(index);
+        }
         self.keep_alone(columns, first, &mut alone);
         words.iter_mut().zip(&alone).for_each(|(word, alone)| *word |= alone);
     }
@@ -57,25 +66,47 @@ impl ChainTest {
             keep_lifetimes(columns, asked.lifetime, self.end_us, first, words);
         }
     }
+}
 
-    /// Whether it holds for a row that is not alone.
-    fn holds(&self, columns: &Columns<'_>, row: u32, chain: usize) -> bool {
-        let place = self.conditions.position;
-        self.chains.contains(chain)
-            && (place == Span::ALL || place.contains(position(columns.chain(chain), row) as u64))
+/// What is asked of chains.
+struct Asked<'a> {
+    columns: &'a Columns<'a>,
+    conditions: &'a ChainConditions,
+    end_us: u64,
+    kept: Kept<'a>,
+}
+
+/// The numbers that are asked of chains, where they are at hand.
+struct Kept<'a>([Option<&'a [u64]>; 4]);
+
+impl<'a> Kept<'a> {
+    fn of(asked: &ChainConditions, columns: &Columns<'_>, ends: &'a ChainEnds) -> Self {
+        let lives = asked.lifetime != Span::ALL;
+        let wanted = [
+            (End::FirstSize, asked.first_size != Span::ALL),
+            (End::LastSize, asked.last_size != Span::ALL),
+            (End::Birth, lives),
+            (End::Death, lives || asked.last_death != Span::ALL),
+        ];
+        Self(wanted.map(|(end, is_wanted)| if is_wanted { ends.of(columns, end) } else { None }))
     }
 }
 
-/// Whether a chain fulfils all but the position. Only what is asked is looked up.
-fn holds(columns: &Columns<'_>, asked: &ChainConditions, end_us: u64, chain: &[u32]) -> bool {
-    let [first, .., last] = chain else { return false };
-    let (first, last) = (*first as usize, *last as usize);
-    let fulfils = |span: Span, value: &dyn Fn() -> u64| span == Span::ALL || span.contains(value());
-    fulfils(asked.length, &|| chain.len() as u64)
-        && fulfils(asked.first_size, &|| columns.size.at(first))
-        && fulfils(asked.last_size, &|| columns.size.at(last))
-        && fulfils(asked.last_death, &|| columns.death.at(last))
-        && fulfils(asked.lifetime, &|| lifetime(columns.birth.at(first), columns.death.at(last), end_us))
+impl Asked<'_> {
+    /// Whether a chain fulfils all but the position. Only what is asked is looked up.
+    fn holds(&self, chain: usize) -> bool {
+        let asked = self.conditions;
+        let value = |end: End| match self.kept.0[end as usize] {
+            Some(values) => values[chain],
+            None => end.of(self.columns, self.columns.chain(chain)),
+        };
+        let fulfils = |span: Span, value: &dyn Fn() -> u64| span == Span::ALL || span.contains(value());
+        fulfils(asked.length, &|| self.columns.chain(chain).len() as u64)
+            && fulfils(asked.first_size, &|| value(End::FirstSize))
+            && fulfils(asked.last_size, &|| value(End::LastSize))
+            && fulfils(asked.last_death, &|| value(End::Death))
+            && fulfils(asked.lifetime, &|| lifetime(value(End::Birth), value(End::Death), self.end_us))
+    }
 }
 
 /// How long it lived. Clocks of threads may disagree: a block that died before it was born lived for no time.

@@ -6,7 +6,7 @@ use bytehound_store::{Column, Number};
 use rayon::prelude::*;
 
 use super::chains::lifetime;
-use super::territory::Territory;
+use super::territory::{Territory, Walk};
 use super::{Plan, Test, is_known_member};
 use crate::bit_set::ones;
 use crate::columns::Columns;
@@ -14,6 +14,9 @@ use crate::layout::BLOCK_ROWS;
 use crate::row_set::{Block, Words, block_len, first_row, range_words};
 use crate::span::Span;
 use crate::{Blocks, Cancel, IndexError, RowSet};
+
+/// Looking a row up takes as long as reading so many.
+const SPARSE: usize = 32;
 
 /// The rows of `base` that fulfil `plan`.
 pub(super) fn scan(plan: &Plan<'_>, base: &RowSet, cancel: &Cancel) -> Result<RowSet, IndexError> {
@@ -110,6 +113,9 @@ pub(super) fn keep<T: Number>(
         }
         return;
     }
+    if is_sparse(words) {
+        return keep_rows(first, words, |row| holds(column.at(row as usize)));
+    }
     let mut buffer = Vec::new();
     let values = column.read(block_from(first, column.len()), &mut buffer);
     for (word, chunk) in words.iter_mut().zip(values.chunks(64)).filter(|(word, _)| **word != 0) {
@@ -129,16 +135,31 @@ pub(super) fn keep_lifetimes(columns: &Columns<'_>, span: Span, end_us: u64, fir
     }
 }
 
+/// Whether so few rows are still asked for that looking each of them up takes less than reading the block.
+fn is_sparse(words: &Words) -> bool {
+    words.iter().map(|word| word.count_ones()).sum::<u32>() as usize * SPARSE < BLOCK_ROWS
+}
+
 /// Tests the rows that are still asked for one by one.
-pub(super) fn keep_rows(first: u32, words: &mut Words, mut holds: impl FnMut(u32) -> bool) {
+fn keep_rows(first: u32, words: &mut Words, mut holds: impl FnMut(u32) -> bool) {
     let failing: Vec<u32> = ones(words).filter(|offset| !holds(first + offset)).collect();
     failing.into_iter().for_each(|offset| words[offset as usize / 64] &= !(1 << (offset % 64)));
 }
 
-/// Rows of a block are in order of birth.
+/// Rows of a block are in order of birth. Most begin in what is held all that time: only the others need a closer look.
 fn keep_rows_of(columns: &Columns<'_>, territory: &Territory, first: u32, words: &mut Words) {
     let [earliest, latest] = columns.zones[first as usize / BLOCK_ROWS].birth;
-    let mut walk = territory.between(earliest, latest);
+    let steady = territory.throughout(earliest, latest);
+    let mut sure = *words;
+    keep(&columns.address, first, &mut sure, |address| steady.has(address));
+    words.iter_mut().zip(&sure).for_each(|(word, sure)| *word &= !sure);
+    if words.iter().any(|word| *word != 0) {
+        look_closer(columns, territory.between(earliest, latest), first, words);
+    }
+    words.iter_mut().zip(&sure).for_each(|(word, sure)| *word |= sure);
+}
+
+fn look_closer(columns: &Columns<'_>, mut walk: Walk, first: u32, words: &mut Words) {
     let rows = block_from(first, columns.birth.len());
     let (mut births, mut addresses, mut sizes, mut extras) = Default::default();
     let births = columns.birth.read(rows.clone(), &mut births);
@@ -152,7 +173,7 @@ fn keep_rows_of(columns: &Columns<'_>, territory: &Territory, first: u32, words:
 }
 
 /// The rows of the block that begins with `first`.
-pub(super) fn block_from(first: u32, row_count: usize) -> Range<usize> {
+fn block_from(first: u32, row_count: usize) -> Range<usize> {
     first as usize..row_count.min(first as usize + BLOCK_ROWS)
 }
 

@@ -1,5 +1,6 @@
 //! Which addresses some maps held at which time, and the allocations that were made there.
 
+use std::cell::Cell;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
@@ -28,12 +29,63 @@ impl Territory {
         Ok(Self(steps.into_leases(cancel)?))
     }
 
+    /// What is held from one instant to another without a break.
+    pub(super) fn throughout(&self, first: u64, last: u64) -> Steady {
+        let steady = self.0.iter().filter(|lease| lease.since <= first && lease.until > last);
+        let mut ranges: Vec<(u64, u64)> = steady.map(|lease| (lease.from, lease.to)).collect();
+        ranges.sort_unstable();
+        Steady { ranges, latest: Cell::default() }
+    }
+
     /// What is held between two instants, to be walked through in order of time.
     pub(super) fn between(&self, first: u64, last: u64) -> Walk {
         let mut coming: Vec<Lease> =
             self.0.iter().filter(|lease| lease.since <= last && lease.until > first).copied().collect();
         coming.reverse();
         Walk { coming, held: BTreeMap::new(), ends: BinaryHeap::new(), known: Known::default() }
+    }
+}
+
+/// Addresses that are held all the time.
+pub(super) struct Steady {
+    /// From, to; ascending.
+    ranges: Vec<(u64, u64)>,
+    /// The latest answers, as far as they go: small and large blocks mostly lie apart.
+    latest: Cell<[Stretch; 2]>,
+}
+
+/// Addresses of which all are held, or none.
+#[derive(Clone, Copy, Default)]
+struct Stretch {
+    from: u64,
+    to: u64,
+    is_held: bool,
+}
+
+impl Steady {
+    #[inline]
+    pub(super) fn has(&self, address: u64) -> bool {
+        let [latest, other] = self.latest.get();
+        if latest.from <= address && address < latest.to {
+            return latest.is_held;
+        }
+        if other.from <= address && address < other.to {
+            return other.is_held;
+        }
+        let found = self.look(address);
+        self.latest.set([found, latest]);
+        found.is_held
+    }
+
+    #[inline(never)]
+    fn look(&self, address: u64) -> Stretch {
+        let place = self.ranges.partition_point(|(_, to)| *to <= address);
+        let next = self.ranges.get(place).copied();
+        if let Some((from, to)) = next.filter(|(from, _)| *from <= address) {
+            return Stretch { from, to, is_held: true };
+        }
+        let before = place.checked_sub(1).map_or(0, |before| self.ranges[before].1);
+        Stretch { from: before, to: next.map_or(u64::MAX, |(from, _)| from), is_held: false }
     }
 }
 
@@ -253,6 +305,12 @@ mod tests {
             steps.iter().for_each(|step| listed.push(step.time, step.is_taken, step.from, step.to));
             let territory = Territory(listed.into_leases(&Cancel::new()).expect("nobody cancels"));
             let mut walk = territory.between(first, TIMES);
+            let steady = territory.throughout(first, TIMES - 1);
+            for address in 0..2 * ADDRESSES {
+                let is_steady = steady.has(address);
+                let is_always_held = (first..TIMES).all(|time| is_held(&sorted, time, address));
+                prop_assert!(is_always_held || !is_steady, "{} is not always held", address);
+            }
             for time in first..TIMES {
                 for address in 0..2 * ADDRESSES {
                     let expected = (address..address + size.max(1)).any(|at| is_held(&sorted, time, at));

@@ -27,7 +27,7 @@ proptest! {
     }
 }
 
-fn check(profile: &Profile, selection: &Selection) -> Result<(), TestCaseError> {
+fn check(profile: &Profile, selection: &Arc<Selection>) -> Result<(), TestCaseError> {
     let cancel = Cancel::new();
     let expected = naive::rows(profile, selection);
     let plan = profile.explain(selection, &cancel).expect("a plan");
@@ -36,6 +36,31 @@ fn check(profile: &Profile, selection: &Selection) -> Result<(), TestCaseError> 
     prop_assert_eq!(rows.iter().map(|row| row.0).collect::<Vec<_>>(), Vec::from_iter(expected), "{}", plan);
     let groups = profile.groups(selection, &cancel).expect("groups");
     prop_assert_eq!(groups.to_vec(), groups_of(profile, rows.iter()));
+    check_members(profile, selection, &groups)
+}
+
+/// The members of groups, found together: all of them, and again with one that comes twice.
+fn check_members(
+    profile: &Profile,
+    selection: &Arc<Selection>,
+    groups: &[Group],
+) -> Result<(), TestCaseError> {
+    let cancel = Cancel::new();
+    let member = |group: &Group| Selection::Ungrouped {
+        base: Arc::clone(selection),
+        backtraces: group.backtrace.into(),
+    };
+    let members: Vec<Selection> = groups.iter().map(member).collect();
+    let all = || members.iter();
+    for members in [all().collect::<Vec<_>>(), all().chain(all().take(1)).collect()] {
+        let found = profile.rows_of_each(&members, &cancel).expect("rows");
+        prop_assert_eq!(found.len(), members.len());
+        for (rows, member) in found.iter().zip(members) {
+            let expected = naive::rows(profile, member);
+            prop_assert_eq!(profile.count(member, &cancel).expect("a count"), expected.len() as u64);
+            prop_assert_eq!(rows.iter().map(|row| row.0).collect::<Vec<_>>(), Vec::from_iter(expected));
+        }
+    }
     Ok(())
 }
 

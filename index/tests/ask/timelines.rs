@@ -50,6 +50,23 @@ proptest! {
     }
 
     #[test]
+    fn a_few_of_many_allocations_do_what_they_do_among_all(
+        steps in steps(),
+        first in any::<prop::sample::Index>(),
+        (start, len, width_us) in (0u64..200, 0u64..4_000, 0u64..30),
+    ) {
+        let asked = profile_of(&vec![steps; 40].concat());
+        let (profile, count) = (&asked.profile, asked.profile.row_count());
+        prop_assume!(count > 0);
+        let first = first.index(count as usize) as u32;
+        let few = RowSet::of_rows(count, (first..first + count / 32).map(Row));
+        let start_us = profile.manifest().start_us - 10 + start;
+        let grid = Grid { start_us, end_us: start_us + len, width_us };
+        let series = profile.series(&[Arc::new(few.clone())], grid, &Cancel::new()).expect("series");
+        prop_assert_eq!(&series[0], &replayed(profile, &few, grid));
+    }
+
+    #[test]
     fn the_whole_profile_is_answered_from_its_buckets(steps in steps()) {
         let asked = profile_of(&steps);
         let (profile, cancel) = (&asked.profile, Cancel::new());
