@@ -19,7 +19,8 @@ pub(super) async fn show(service: Service, session: Arc<Session>) {
     let mut own: Vec<ProfileId> = Vec::new();
     let (mut seen, mut pause) = (0, PAUSE_MIN);
     let whole = loop {
-        tokio::time::sleep(pause).await;
+        // Whichever comes first: that it is over may be known long before the next look is due.
+        drop(tokio::time::timeout(pause, session.over()).await);
         if let Some(received) = session.received() {
             break received.record.id;
         }

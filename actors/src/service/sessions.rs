@@ -13,7 +13,7 @@ use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, watch};
+use tokio::sync::{Notify, OwnedMutexGuard, OwnedSemaphorePermit, watch};
 
 /// So many at a time, whether anything comes or not: each has a file and an actor.
 const SESSIONS_MAX: usize = 256;
@@ -30,6 +30,8 @@ pub struct Session {
     pub(super) receiver: Addr<Receiver>,
     /// Counts those who wanted to go on with it: only the last one may.
     turns: watch::Sender<u64>,
+    /// Told once it was completed or given up.
+    over: Notify,
     course: Mutex<Course>,
 }
 
@@ -96,6 +98,7 @@ impl Service {
     pub async fn abandon(&self, id: &str) -> Result<(), ServiceError> {
         let session = self.session(id)?;
         self.0.sessions.0.remove(id);
+        session.over.notify_one();
         session.turns.send_modify(|turn| *turn += 1);
         drop(session.upload.lock().await.take());
         match (session.received(), session.shown()) {
@@ -120,6 +123,7 @@ impl Appending {
         let upload = self.upload.take().ok_or(ServiceError::Cancelled)?;
         let received = upload.commit(self.session.new.clone()).await?;
         self.session.course().received = Some(received.clone());
+        self.session.over.notify_one();
         Ok(received)
     }
 
@@ -151,6 +155,7 @@ impl Session {
             receiver: upload.receiver.clone(),
             upload: Arc::new(tokio::sync::Mutex::new(Some(upload))),
             turns: watch::Sender::new(0),
+            over: Notify::new(),
             course: Mutex::new(course),
         }
     }
@@ -168,6 +173,11 @@ impl Session {
         }
         let length = self.receiver.send(Length).await?;
         length.ok_or_else(|| ServiceError::UploadNotFound(self.id.clone()))
+    }
+
+    /// Ends once the session was completed or given up; for whoever shows it.
+    pub(super) async fn over(&self) {
+        self.over.notified().await;
     }
 
     /// Whether it is shown while it grows.
