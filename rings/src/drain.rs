@@ -199,6 +199,8 @@ impl<'a> Drain<'a> {
             let mut taken = 0;
             let mut nodes = (first.0..end.0)
                 .map_while(|number| stacks.get(region, Node(number)).filter(is_ready))
+                // However often it is asked: behind a node that is not ready others may be.
+                .fuse()
                 .inspect(|_| taken += 1)
                 .peekable();
             if nodes.peek().is_some() {
@@ -229,5 +231,68 @@ impl<'a> Drain<'a> {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use super::*;
+    use crate::node_table::Fingerprint;
+    use crate::region::tests::region;
+    use crate::stacks::Innermost;
+
+    /// Asks on when there is nothing more, as whoever fills blocks does.
+    #[derive(Default)]
+    struct Asking(Vec<(Node, Caller, u64)>);
+
+    impl Sink for Asking {
+        type Error = Infallible;
+
+        fn stacks(
+            &mut self,
+            first: Node,
+            nodes: &mut dyn Iterator<Item = (Caller, u64)>,
+        ) -> Result<(), Infallible> {
+            let mut ask = || core::iter::from_fn(|| nodes.next()).collect::<Vec<_>>();
+            let asked = [ask(), ask()].concat();
+            let numbered = (first.0..).zip(asked);
+            self.0.extend(numbered.map(|(number, (caller, address))| (Node(number), caller, address)));
+            Ok(())
+        }
+
+        fn batch(&mut self, _: u32, _: &State, _: [&[u8]; 2]) -> Result<(), Infallible> {
+            Ok(())
+        }
+
+        fn complete(&mut self, _: &Round) -> Result<(), Infallible> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn nodes_keep_their_numbers_and_come_behind_their_callers_while_others_are_being_added() {
+        let region = region(8 << 20);
+        let add = |caller, address| {
+            let fingerprint = Fingerprint::outside(0).calling(address);
+            region.stacks().add(region, Innermost::Frame, fingerprint, caller, address)
+        };
+        let outermost = Caller::None { generation: 0 };
+        let first = add(outermost, 0x10);
+        let (late, entry) = region.stacks().reserve(region).unwrap();
+        let beside = add(Caller::Node(first), 0x30);
+        let mut drain = Drain::new(region);
+        let mut round = || {
+            let mut sink = Asking::default();
+            let Ok(_) = drain.round(Tick(1), Extent::All, &mut sink);
+            sink.0
+        };
+        let (one, two) = ((first, outermost, 0x10), (beside, Caller::Node(first), 0x30));
+        assert_eq!(round(), [one, two]);
+        entry.set(first.0, 0x20);
+        let inside = add(Caller::Node(late), 0x40);
+        assert_eq!(round(), [(late, Caller::Node(first), 0x20), (inside, Caller::Node(late), 0x40)]);
+        assert_eq!(round(), []);
     }
 }

@@ -36,7 +36,7 @@ pub enum Innermost {
 }
 
 #[repr(C)]
-struct Entry {
+pub(crate) struct Entry {
     /// 0 until the node is whole.
     address: AtomicU64,
     caller: AtomicU32,
@@ -46,6 +46,15 @@ struct Entry {
 // SAFETY: numbers behind atomics.
 #[expect(unsafe_code, reason = "lies in a region")]
 unsafe impl Plain for Entry {}
+
+impl Entry {
+    /// Makes it whole, with its caller in one word.
+    pub(crate) fn set(&self, caller: u32, address: u64) {
+        self.caller.store(caller, Ordering::Relaxed);
+        // Release: whoever sees the address sees the whole node.
+        self.address.store(address, Ordering::Release);
+    }
+}
 
 /// Marks a caller that is none, beside the number of a generation.
 const NO_CALLER: u32 = 1 << 31;
@@ -116,14 +125,17 @@ impl Stacks {
 
     /// Keeps a node under a new number. Nobody finds it before the table names it.
     fn keep(&self, region: &Region, caller: u32, address: u64) -> Option<Node> {
+        let (node, entry) = self.reserve(region)?;
+        entry.set(caller, address);
+        Some(node)
+    }
+
+    /// A new number, and where its node goes.
+    pub(crate) fn reserve<'a>(&self, region: &'a Region) -> Option<(Node, &'a Entry)> {
         let count = self.count.fetch_add(1, Ordering::Relaxed);
         let node = Node(Node::FIRST.0.checked_add(count).filter(|&number| number < NO_CALLER)?);
         let (segment, index, len) = place(node);
-        let entry: &Entry = region.slice_or_make(self.segments.get(segment)?, len)?.get(index)?;
-        entry.caller.store(caller, Ordering::Relaxed);
-        // Release: whoever sees the address sees the whole node.
-        entry.address.store(address, Ordering::Release);
-        Some(node)
+        Some((node, region.slice_or_make(self.segments.get(segment)?, len)?.get(index)?))
     }
 
     /// The number that the next node will get.
