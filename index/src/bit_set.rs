@@ -1,5 +1,6 @@
 //! Sets of small numbers: backtraces, chains, strings.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
@@ -14,15 +15,25 @@ pub(crate) struct BitSet {
     bound: usize,
 }
 
+/// Up to 64 answers as one word.
+pub(crate) fn word(answers: impl Iterator<Item = bool>) -> u64 {
+    (0..64).zip(answers).fold(0, |word, (bit, answer)| word | u64::from(answer) << bit)
+}
+
 impl BitSet {
     /// The numbers below `bound` for which `member` holds.
     pub(crate) fn of(bound: usize, member: impl Fn(usize) -> bool + Sync) -> Self {
-        let word = |index: usize| {
-            let numbers = index * 64..bound.min(index * 64 + 64);
-            numbers.filter(|number| member(*number)).fold(0, |word, number| word | 1 << (number % 64))
-        };
+        Self::of_words(bound, |numbers, ()| word(numbers.map(&member)))
+    }
+
+    /// The numbers below `bound` that `members` says in words of 64, with memory that it may use again.
+    pub(crate) fn of_words<M: Default>(
+        bound: usize,
+        members: impl Fn(Range<usize>, &mut M) -> u64 + Sync,
+    ) -> Self {
         let words = (0..bound.div_ceil(64)).into_par_iter().with_min_len(WORDS_PER_TASK);
-        Self { words: words.map(word).collect(), bound }
+        let word_of = |memory: &mut M, index| members(index * 64..bound.min(index * 64 + 64), memory);
+        Self { words: words.map_init(M::default, word_of).collect(), bound }
     }
 
     /// The numbers that threads add side by side; those beyond the bound are left out.

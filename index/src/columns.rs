@@ -115,6 +115,23 @@ impl<'a> Columns<'a> {
         self.backtrace_frames.part(if exists { range } else { 0..0 })
     }
 
+    /// The frames of several backtraces in a row: read at once, which takes far less than one by one.
+    pub(crate) fn frames_of_each<'b>(
+        &self,
+        backtraces: Range<usize>,
+        buffer: &'b mut Vec<u32>,
+    ) -> impl Iterator<Item = &'b [u32]> + use<'a, 'b>
+    where
+        'a: 'b,
+    {
+        let ends = self.backtrace_offsets.get(backtraces.start..=backtraces.end).unwrap_or_default();
+        let [first, last] = [ends.first(), ends.last()].map(|end| end.map_or(0, |&end| end as usize));
+        let exist = first <= last && last <= self.backtrace_frames.len();
+        let frames = self.backtrace_frames.read(if exist { first..last } else { 0..0 }, buffer);
+        let place = move |end: u32| (end as usize).wrapping_sub(first);
+        ends.windows(2).map(move |ends| frames.get(place(ends[0])..place(ends[1])).unwrap_or_default())
+    }
+
     pub(crate) fn string_count(&self) -> usize {
         ends(self.string_offsets)
     }

@@ -1,10 +1,8 @@
 //! Predicates that a backtrace fulfils or not, whatever its rows: answered once a backtrace.
 
-use bytehound_store::Column;
-
 use super::conditions::instants;
 use super::names::{Name, frames};
-use crate::bit_set::BitSet;
+use crate::bit_set::{BitSet, word};
 use crate::columns::Columns;
 use crate::model::{BacktraceId, BacktraceSummary};
 use crate::span::Span;
@@ -13,13 +11,15 @@ use crate::{BacktraceSet, IndexError, Predicate, Profile};
 /// The backtraces that fulfil `predicate`, which is one of these.
 pub(crate) fn matching(profile: &Profile, predicate: &Predicate) -> Result<BitSet, IndexError> {
     let columns = profile.columns();
+    let count = columns.backtrace_count() as usize;
     let group = |holds: &(dyn Fn(&BacktraceSummary) -> bool + Sync)| groups(profile, holds);
     match predicate {
         Predicate::Backtraces(set) => Ok(members(columns, set)),
         Predicate::NotBacktraces(set) => Ok(complement(&members(columns, set))),
         Predicate::BacktraceLength(bound) => {
             let span = Span::from(*bound);
-            Ok(backtraces(columns, |frames| span.contains(frames.len() as u64)))
+            let length = |backtrace| columns.frames_of(BacktraceId(backtrace as u32)).len() as u64;
+            Ok(BitSet::of(count, |backtrace| span.contains(length(backtrace))))
         }
         Predicate::PassingThroughFunction(pattern) => {
             Ok(passing(columns, &frames(profile, Name::Function, pattern)))
@@ -53,7 +53,7 @@ pub(crate) fn matching(profile: &Profile, predicate: &Predicate) -> Result<BitSe
             let span = instants(*bound, profile.manifest().start_us);
             group(&|summary| span.contains(summary.own_peak_at_us))
         }
-        _ => Ok(BitSet::of(columns.backtrace_count() as usize, |_| true)),
+        _ => Ok(BitSet::of(count, |_| true)),
     }
 }
 
@@ -87,10 +87,8 @@ fn complement(set: &BitSet) -> BitSet {
 
 /// Backtraces with at least one of `frames`.
 fn passing(columns: &Columns<'_>, frames: &BitSet) -> BitSet {
-    backtraces(columns, |stack| stack.iter(0..stack.len()).any(|frame| frames.contains(frame as usize)))
-}
-
-fn backtraces(columns: &Columns<'_>, holds: impl Fn(Column<'_, u32>) -> bool + Sync) -> BitSet {
-    let count = columns.backtrace_count() as usize;
-    BitSet::of(count, |backtrace| holds(columns.frames_of(BacktraceId(backtrace as u32))))
+    let passes = |stack: &[u32]| stack.iter().any(|&frame| frames.contains(frame as usize));
+    BitSet::of_words(columns.backtrace_count() as usize, |backtraces, buffer: &mut Vec<u32>| {
+        word(columns.frames_of_each(backtraces, buffer).map(passes))
+    })
 }
