@@ -53,9 +53,11 @@ pub(super) struct Site {
     depth: u16,
     /// The caller's registers that count.
     needs: u8,
+    /// How many of the slots there are.
     len: u8,
     /// The registers with which that frame was entered.
     entered: Registers,
+    /// What was read on the way.
     slots: [Slot; SLOTS],
 }
 

@@ -22,11 +22,11 @@ impl Stack {
         self.end
     }
 
-    /// The word at an address that [`Stack::has`], or [`Stack::read`] has read before, of a stack with the same end.
+    /// The word at an address that [`Stack::has`], or that was read before, of a stack with the same end.
     #[inline(always)]
     pub(super) fn read_again(&self, address: u64) -> u64 {
-        // SAFETY: the address was found aligned and inside a mapping that ends where this one does; this thread's
-        // stack pointer is in it, so it is still there.
+        // SAFETY: `has` found the address aligned and inside a mapping that `Regions::stack` found readable and that ends
+        // where this one does; this thread's stack pointer is in it, so it is still there.
         unsafe { core::ptr::with_exposed_provenance::<u64>(address as usize).read_volatile() }
     }
 
@@ -39,9 +39,7 @@ impl Stack {
     /// The word at `address`, if it is a word of this stack.
     #[inline(always)]
     pub(super) fn read(&self, address: u64) -> Option<u64> {
-        let inside = address >= self.start && address < self.end && address.is_multiple_of(8);
-        // SAFETY: `Regions::stack` found all of this range mapped and readable, and the frames in it are in use.
-        inside.then(|| unsafe { core::ptr::with_exposed_provenance::<u64>(address as usize).read_volatile() })
+        self.has(8, address.wrapping_add(8)).then(|| self.read_again(address))
     }
 }
 
