@@ -40,6 +40,10 @@ pub(crate) struct Arguments {
     /// Kinds of requests that are sent, in turn; all unless told.
     #[arg(long = "kind", value_name = "KIND", value_enum)]
     kinds: Vec<Kind>,
+    /// Asks every question once before anything is measured: what the server has to open and read for the first time is
+    /// told on lines of its own, and no target counts for it.
+    #[arg(long)]
+    pub(crate) warm_up: bool,
     /// Captures to upload all at once while the requests are sent; they are sent until all of these can be asked.
     #[arg(long = "upload", value_name = "FILE", num_args = 1..)]
     pub(crate) uploads: Vec<PathBuf>,

@@ -1,13 +1,14 @@
-//! Applying the load: clients that send what is due, and note how it went.
+//! Applying the load: clients that send what is due, and note how it went. Before that, if it is wanted, every question
+//! is asked once: what a server does when something is asked of it for the first time is told apart from the rest.
 
 use crate::answers::{FirstAnswers, Verdict};
 use crate::client::Client;
-use crate::report::Measured;
-use crate::requests::Mix;
+use crate::measured::Measured;
+use crate::requests::{Mix, Request};
 use crate::schedule::Schedule;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How much load.
 #[derive(Clone, Copy, Debug)]
@@ -19,17 +20,53 @@ pub(crate) struct Load {
     pub(crate) time_limit: Duration,
 }
 
+/// What is asked of a server, and what it answered first.
+pub(crate) struct Questions<'a> {
+    client: &'a Client,
+    mix: &'a Mix,
+    first: FirstAnswers,
+    /// Tells the requests of this process from those of others.
+    since: u128,
+}
+
+impl<'a> Questions<'a> {
+    /// `lists_grow` while captures are uploaded.
+    pub(crate) fn new(client: &'a Client, mix: &'a Mix, lists_grow: bool) -> Self {
+        let first = FirstAnswers::of(mix.requests().len(), lists_grow);
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+        Self { client, mix, first, since }
+    }
+
+    /// Asks every question once, one after the other.
+    pub(crate) fn warm_up(&self) -> Measured {
+        let mut measured = Measured::default();
+        let start = Instant::now();
+        for at in self.mix.each() {
+            let sent = Instant::now();
+            let (request, answered, verdict) = self.ask(at, &format!("first{at}"));
+            measured.record(request, answered - sent, verdict);
+        }
+        measured.finish(0, start.elapsed());
+        measured
+    }
+
+    /// Sends the request at a place; says when it was answered, and what the answer is worth.
+    fn ask(&self, at: usize, number: &str) -> (&'a Request, Instant, Verdict) {
+        let request = &self.mix.requests()[at];
+        let body = request.body(&format!("{:x}_{number}", self.since));
+        let answer = self.client.call(&request.path, request.call(&body));
+        let answered = Instant::now();
+        let verdict = match answer {
+            Ok(answer) => self.first.judge(at, request, answer),
+            Err(error) => Verdict::Failed(format!("{error:#}")),
+        };
+        (request, answered, verdict)
+    }
+}
+
 /// Sends all requests, or those that are due until something else is over, and gives what was measured.
-pub(crate) fn apply(client: &Client, mix: &Mix, load: &Load, over: Option<&AtomicBool>) -> Measured {
-    let run = Run {
-        client,
-        mix,
-        load,
-        over,
-        first: FirstAnswers::of(mix.requests().len(), over.is_some()),
-        next: AtomicUsize::new(0),
-        start: Instant::now(),
-    };
+pub(crate) fn apply(questions: &Questions<'_>, load: &Load, over: Option<&AtomicBool>) -> Measured {
+    let run = Run { questions, load, over, next: AtomicUsize::new(0), start: Instant::now() };
     let mut measured = thread::scope(|scope| {
         let clients: Vec<_> = (0..load.clients).map(|_| scope.spawn(|| run.send_what_is_due())).collect();
         let mut total = Measured::default();
@@ -47,11 +84,9 @@ pub(crate) fn apply(client: &Client, mix: &Mix, load: &Load, over: Option<&Atomi
 }
 
 struct Run<'a> {
-    client: &'a Client,
-    mix: &'a Mix,
+    questions: &'a Questions<'a>,
     load: &'a Load,
     over: Option<&'a AtomicBool>,
-    first: FirstAnswers,
     next: AtomicUsize,
     start: Instant,
 }
@@ -77,16 +112,9 @@ impl Run<'_> {
 
     /// The latency counts from when the request was due, however late a client was free to send it.
     fn send(&self, number: usize, due: Duration, measured: &mut Measured) {
-        let at = self.mix.at(number);
-        let request = &self.mix.requests()[at];
-        let body = request.body(number);
-        let answer = self.client.call(&request.path, request.call(&body));
-        let latency = self.start.elapsed().saturating_sub(due);
-        let verdict = match answer {
-            Ok(answer) => self.first.judge(at, request, answer),
-            Err(error) => Verdict::Failed(format!("{error:#}")),
-        };
-        measured.record(request, latency, verdict);
+        let Questions { mix, .. } = self.questions;
+        let (request, answered, verdict) = self.questions.ask(mix.at(number), &number.to_string());
+        measured.record(request, (answered - self.start).saturating_sub(due), verdict);
     }
 }
 
@@ -95,6 +123,8 @@ mod tests {
     use super::*;
     use crate::fake_server::FakeServer;
     use crate::requests::{Kind, Subject};
+    use std::collections::HashSet;
+    use std::sync::{Arc, Mutex};
 
     fn mix() -> Mix {
         Mix::over(&[Subject { id: "p_a".into(), known: None }], &Kind::ALL)
@@ -110,7 +140,42 @@ mod tests {
     fn measure(server: &FakeServer, clients: usize, requests: usize, rate: u32) -> Measured {
         let load =
             Load { clients, schedule: Schedule::new(requests, rate), time_limit: Duration::from_secs(60) };
-        apply(&server.client(), &mix(), &load, None)
+        apply_to(&server.client(), &load, None)
+    }
+
+    fn apply_to(client: &Client, load: &Load, over: Option<&AtomicBool>) -> Measured {
+        let mix = mix();
+        apply(&Questions::new(client, &mix, over.is_some()), load, over)
+    }
+
+    #[test]
+    fn a_warm_up_asks_everything_once_and_its_answers_are_the_first() {
+        let lists = AtomicUsize::new(0);
+        let server = FakeServer::start(move |line, _| match line {
+            "GET /list HTTP/1.1" if lists.fetch_add(1, Ordering::SeqCst) == 0 => (200, "[]".into()),
+            line => good(line),
+        });
+        let (client, mix) = (server.client(), mix());
+        let questions = Questions::new(&client, &mix, false);
+        assert!(questions.warm_up().is_good());
+        assert_eq!(server.requests(), mix.requests().len());
+        let load =
+            Load { clients: 1, schedule: Schedule::new(6, 10_000), time_limit: Duration::from_secs(60) };
+        assert!(!apply(&questions, &load, None).is_good(), "the list is another one now");
+    }
+
+    #[test]
+    fn no_two_filters_are_the_same_not_even_those_of_two_runs() {
+        let filters = Arc::new(Mutex::new(HashSet::new()));
+        let seen = Arc::clone(&filters);
+        let server = FakeServer::start(move |line, body| {
+            if body.starts_with(b"{\"filter\"") {
+                assert!(seen.lock().unwrap().insert(body.to_vec()), "asked twice");
+            }
+            good(line)
+        });
+        (0..2).for_each(|_| assert!(measure(&server, 1, 60, 10_000).is_good()));
+        assert_eq!(filters.lock().unwrap().len(), 20);
     }
 
     #[test]
@@ -141,7 +206,7 @@ mod tests {
         drop(server);
         let load =
             Load { clients: 1, schedule: Schedule::new(3, 10_000), time_limit: Duration::from_secs(60) };
-        assert!(!apply(&client, &mix(), &load, None).is_good());
+        assert!(!apply_to(&client, &load, None).is_good());
     }
 
     #[test]
@@ -166,8 +231,8 @@ mod tests {
         let server = FakeServer::start(|line, _| good(line));
         let load =
             Load { clients: 2, schedule: Schedule::new(1000, 100), time_limit: Duration::from_millis(100) };
-        let measured = apply(&server.client(), &mix(), &load, None);
-        assert!(measured.left_over() >= 990, "{}", measured.left_over());
+        let measured = apply_to(&server.client(), &load, None);
+        assert!(measured.left_over >= 990, "{}", measured.left_over);
         assert!(!measured.is_good());
     }
 
@@ -181,7 +246,7 @@ mod tests {
             time_limit: Duration::from_secs(60),
         };
         let measured = thread::scope(|scope| {
-            let applied = scope.spawn(|| apply(&server.client(), &mix(), &load, Some(&over)));
+            let applied = scope.spawn(|| apply_to(&server.client(), &load, Some(&over)));
             while server.requests() < 10 {
                 thread::yield_now();
             }

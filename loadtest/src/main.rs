@@ -14,6 +14,7 @@ mod expected;
 mod fake_server;
 mod known;
 mod load;
+mod measured;
 mod report;
 mod requests;
 mod schedule;
@@ -25,7 +26,9 @@ use arguments::Arguments;
 use clap::Parser;
 use client::Client;
 use known::Known;
-use report::{Measured, Report};
+use load::Questions;
+use measured::Measured;
+use report::Report;
 use requests::{Mix, Subject};
 use std::io::{ErrorKind, Write};
 use std::path::Path;
@@ -56,14 +59,16 @@ fn run(arguments: &Arguments) -> Result<bool> {
         Ok(Subject { id: profile.id.clone(), known: Known::beside(capture)?.map(Arc::new) })
     });
     let mix = Mix::over(&subjects.collect::<Result<Vec<_>>>()?, arguments.kinds());
+    let questions = Questions::new(&client, &mix, !arguments.uploads.is_empty());
+    let first = arguments.warm_up.then(|| questions.warm_up());
     let measured = if arguments.uploads.is_empty() {
-        load::apply(&client, &mix, &arguments.load(), None)
+        load::apply(&questions, &arguments.load(), None)
     } else {
-        let (measured, uploaded) = load_during_uploads(&client, &mix, arguments);
+        let (measured, uploaded) = load_during_uploads(&client, &questions, arguments);
         profiles.extend(uploaded?);
         measured
     };
-    let report = Report::new(profiles, measured, arguments.targets.clone());
+    let report = Report::new(profiles, measured, arguments.targets.clone()).with_first(first);
     if let Some(path) = &arguments.report {
         let written = std::fs::write(path, format!("{:#}\n", report.json()));
         written.with_context(|| format!("cannot write `{}`", path.display()))?;
@@ -75,12 +80,12 @@ fn run(arguments: &Arguments) -> Result<bool> {
 /// Uploads all at once, and sends requests until they can all be asked.
 fn load_during_uploads(
     client: &Client,
-    mix: &Mix,
+    questions: &Questions<'_>,
     arguments: &Arguments,
 ) -> (Measured, Result<Vec<Profile>>) {
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
-        let load = scope.spawn(|| load::apply(client, mix, &arguments.load(), Some(&over)));
+        let load = scope.spawn(|| load::apply(questions, &arguments.load(), Some(&over)));
         let uploads: Vec<_> =
             arguments.uploads.iter().map(|capture| scope.spawn(|| upload(client, capture))).collect();
         let uploaded = uploads.into_iter().map(joined).collect();

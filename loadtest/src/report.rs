@@ -1,155 +1,38 @@
-//! What was measured, for people and for programs.
+//! The report of a run, for people and for programs.
 
-use crate::answers::Verdict;
-use crate::requests::{Kind, Request};
+use crate::measured::Measured;
 use crate::target::Target;
 use crate::uploads::Profile;
-use hdrhistogram::Histogram;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
-use std::fmt::Write;
-use std::time::Duration;
-
-/// Failures that are told in full; the rest are only counted.
-const FAILURES_TOLD: usize = 10;
-/// Latencies are kept to three digits, in µs.
-const DIGITS: u8 = 3;
-const PERCENTILES: [(&str, f64); 3] = [("p50", 50.0), ("p90", 90.0), ("p99", 99.0)];
-
-/// What was measured of one kind of requests.
-#[derive(Debug)]
-struct OfKind {
-    latencies: Histogram<u64>,
-    too_busy: u64,
-    failed: u64,
-    wrong: u64,
-}
-
-impl OfKind {
-    fn new() -> Option<Self> {
-        let latencies = Histogram::new(DIGITS).ok()?;
-        Some(Self { latencies, too_busy: 0, failed: 0, wrong: 0 })
-    }
-
-    fn percentile(&self, percent: f64) -> Duration {
-        Duration::from_micros(self.latencies.value_at_percentile(percent))
-    }
-
-    fn max(&self) -> Duration {
-        Duration::from_micros(self.latencies.max())
-    }
-}
-
-/// What was measured of all requests.
-#[derive(Debug, Default)]
-pub(crate) struct Measured {
-    kinds: BTreeMap<Kind, OfKind>,
-    failures: Vec<String>,
-    left_over: usize,
-    elapsed: Duration,
-}
-
-impl Measured {
-    /// Notes one answer.
-    pub(crate) fn record(&mut self, request: &Request, latency: Duration, verdict: Verdict) {
-        let Some(of_kind) = self.of_kind(request.kind) else { return };
-        // An auto-resizing histogram takes every number.
-        let _ = of_kind.latencies.record(u64::try_from(latency.as_micros()).unwrap_or(u64::MAX));
-        let why = match verdict {
-            Verdict::Right => return,
-            Verdict::TooBusy => {
-                of_kind.too_busy += 1;
-                return;
-            }
-            Verdict::Failed(why) => {
-                of_kind.failed += 1;
-                why
-            }
-            Verdict::Wrong(why) => {
-                of_kind.wrong += 1;
-                why
-            }
-        };
-        self.tell(format!("`{}`: {why}", request.path));
-    }
-
-    /// Adds what another client measured.
-    pub(crate) fn merge(&mut self, other: Self) {
-        for (kind, theirs) in other.kinds {
-            let Some(ours) = self.of_kind(kind) else { continue };
-            // As above: it takes every number.
-            let _ = ours.latencies.add(&theirs.latencies);
-            ours.too_busy += theirs.too_busy;
-            ours.failed += theirs.failed;
-            ours.wrong += theirs.wrong;
-        }
-        other.failures.into_iter().for_each(|failure| self.tell(failure));
-    }
-
-    /// All was sent that will be sent, of so many requests.
-    pub(crate) fn finish(&mut self, requests: usize, elapsed: Duration) {
-        self.left_over = requests.saturating_sub(self.total() as usize);
-        self.elapsed = elapsed;
-    }
-
-    /// What so many percent of the requests of a kind stayed below; none if there were none.
-    pub(crate) fn percentile(&self, kind: Kind, percent: f64) -> Option<Duration> {
-        self.kinds.get(&kind).map(|of_kind| of_kind.percentile(percent))
-    }
-
-    /// Nothing failed, nothing was wrong, nothing was left over.
-    pub(crate) fn is_good(&self) -> bool {
-        self.left_over == 0 && self.kinds.values().all(|of_kind| of_kind.failed == 0 && of_kind.wrong == 0)
-    }
-
-    fn total(&self) -> u64 {
-        self.kinds.values().map(|of_kind| of_kind.latencies.len()).sum()
-    }
-
-    fn per_second(&self) -> f64 {
-        self.total() as f64 / self.elapsed.as_secs_f64().max(f64::MIN_POSITIVE)
-    }
-
-    fn of_kind(&mut self, kind: Kind) -> Option<&mut OfKind> {
-        match self.kinds.entry(kind) {
-            Entry::Occupied(entry) => Some(entry.into_mut()),
-            Entry::Vacant(entry) => Some(entry.insert(OfKind::new()?)),
-        }
-    }
-
-    fn tell(&mut self, failure: String) {
-        if self.failures.len() < FAILURES_TOLD {
-            self.failures.push(failure);
-        }
-    }
-}
-
-#[cfg(test)]
-impl Measured {
-    pub(crate) fn count(&self, kind: Kind) -> u64 {
-        self.kinds.get(&kind).map_or(0, |of_kind| of_kind.latencies.len())
-    }
-
-    pub(crate) fn left_over(&self) -> usize {
-        self.left_over
-    }
-}
 
 /// The whole run.
 pub(crate) struct Report {
     profiles: Vec<Profile>,
+    /// Of the questions that were asked for the first time, if that was measured apart.
+    first: Option<Measured>,
     measured: Measured,
     targets: Vec<Target>,
 }
 
 impl Report {
     pub(crate) fn new(profiles: Vec<Profile>, measured: Measured, targets: Vec<Target>) -> Self {
-        Self { profiles, measured, targets }
+        Self { profiles, first: None, measured, targets }
+    }
+
+    pub(crate) fn with_first(self, first: Option<Measured>) -> Self {
+        Self { first, ..self }
     }
 
     pub(crate) fn is_good(&self) -> bool {
-        self.measured.is_good() && self.missed().is_empty()
+        self.all().all(Measured::is_good) && self.missed().is_empty()
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Measured> {
+        self.first.iter().chain([&self.measured])
+    }
+
+    fn failures(&self) -> impl Iterator<Item = &String> {
+        self.all().flat_map(|measured| &measured.failures)
     }
 
     fn missed(&self) -> Vec<String> {
@@ -158,15 +41,16 @@ impl Report {
 
     /// For programs.
     pub(crate) fn json(&self) -> Value {
-        let Self { profiles, measured, .. } = self;
+        let Self { profiles, first, measured, .. } = self;
         json!({
             "profiles": profiles.iter().map(profile_json).collect::<Vec<_>>(),
             "requests": measured.total(),
             "left_over": measured.left_over,
             "seconds": measured.elapsed.as_secs_f64(),
             "per_second": measured.per_second(),
-            "kinds": measured.kinds.iter().map(kind_json).collect::<Vec<_>>(),
-            "failures": measured.failures,
+            "first": first.as_ref().map(Measured::kinds_json),
+            "kinds": measured.kinds_json(),
+            "failures": self.failures().collect::<Vec<_>>(),
             "missed": self.missed(),
             "good": self.is_good(),
         })
@@ -174,13 +58,14 @@ impl Report {
 
     /// For people.
     pub(crate) fn table(&self) -> String {
-        let Self { profiles, measured, .. } = self;
+        let Self { profiles, first, measured, .. } = self;
         let mut lines: Vec<_> = profiles.iter().map(profile_line).collect();
         lines.push(format!(
-            "\n{:<12} {:>8} {:>6} {:>6} {:>6} {:>10} {:>10} {:>10} {:>10}",
+            "\n{:<18} {:>8} {:>6} {:>6} {:>6} {:>10} {:>10} {:>10} {:>10}",
             "", "requests", "busy", "failed", "wrong", "p50 ms", "p90 ms", "p99 ms", "max ms"
         ));
-        lines.extend(measured.kinds.iter().map(kind_line));
+        lines.extend(first.iter().flat_map(|first| first.kind_lines(", first")));
+        lines.extend(measured.kind_lines(""));
         lines.push(format!(
             "\n{} requests in {:.2} s: {:.1} a second",
             measured.total(),
@@ -190,7 +75,7 @@ impl Report {
         if measured.left_over > 0 {
             lines.push(format!("{} requests were left over when the time was up", measured.left_over));
         }
-        lines.extend(measured.failures.iter().cloned());
+        lines.extend(self.failures().cloned());
         lines.extend(self.missed());
         lines.push(String::new());
         lines.join("\n")
@@ -220,47 +105,13 @@ fn profile_json(profile: &Profile) -> Value {
     })
 }
 
-fn kind_line((kind, of_kind): (&Kind, &OfKind)) -> String {
-    let mut line = format!(
-        "{:<12} {:>8} {:>6} {:>6} {:>6}",
-        kind.name(),
-        of_kind.latencies.len(),
-        of_kind.too_busy,
-        of_kind.failed,
-        of_kind.wrong
-    );
-    for latency in
-        PERCENTILES.map(|(_, percent)| of_kind.percentile(percent)).into_iter().chain([of_kind.max()])
-    {
-        // Writing to a string can't fail.
-        let _ = write!(line, " {:>10.2}", milliseconds(latency));
-    }
-    line
-}
-
-fn kind_json((kind, of_kind): (&Kind, &OfKind)) -> Value {
-    let mut json = json!({
-        "kind": kind.name(),
-        "requests": of_kind.latencies.len(),
-        "too_busy": of_kind.too_busy,
-        "failed": of_kind.failed,
-        "wrong": of_kind.wrong,
-        "max_ms": milliseconds(of_kind.max()),
-    });
-    for (name, percent) in PERCENTILES {
-        json[format!("{name}_ms")] = milliseconds(of_kind.percentile(percent)).into();
-    }
-    json
-}
-
-pub(crate) fn milliseconds(duration: Duration) -> f64 {
-    duration.as_micros() as f64 / 1e3
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::requests::Mix;
+    use crate::answers::Verdict;
+    use crate::measured::FAILURES_TOLD;
+    use crate::requests::{Kind, Mix, Request};
+    use std::time::Duration;
 
     fn list() -> Request {
         Mix::over(&[], &Kind::ALL).requests()[0].clone()
@@ -299,6 +150,24 @@ mod tests {
         assert_eq!(lines.len(), 2, "{table}");
         assert_eq!(lines[0].len(), lines[1].len(), "{table}");
         assert!(table.contains("100 requests in 2.00 s: 50.0 a second"), "{table}");
+    }
+
+    #[test]
+    fn what_was_asked_first_has_its_own_line_and_no_target_but_has_to_be_right() {
+        let target = || vec![Target::parse("list=100").unwrap()];
+        let first = |verdict| {
+            let mut first = Measured::default();
+            first.record(&list(), Duration::from_secs(7), verdict);
+            Some(first)
+        };
+        let report = Report::new(Vec::new(), hundred(), target()).with_first(first(Verdict::Right));
+        assert!(report.is_good());
+        assert_eq!(report.json()["first"][0]["requests"], 1);
+        assert!(report.table().lines().any(|line| line.starts_with("list, first ")), "{}", report.table());
+        let wrong =
+            Report::new(Vec::new(), hundred(), target()).with_first(first(Verdict::Wrong("x".into())));
+        assert!(!wrong.is_good());
+        assert!(wrong.table().contains("`/list`: x"));
     }
 
     #[test]

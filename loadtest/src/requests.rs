@@ -16,7 +16,7 @@ const SCRIPTS: [&str; 3] = [
     "allocations().only_temporary().save_as_graph();",
 ];
 
-/// Stands for the number of the request in a question that is another one each time, but has the same answer.
+/// Stands for what tells a request from all others, in a question that is another one each time but has the same answer.
 const NUMBER: &str = "NUMBER";
 /// A word in names of functions, in captures that are made with known answers.
 const WORD: &str = "cache";
@@ -87,9 +87,9 @@ impl Request {
         Self { expected, ..self }
     }
 
-    /// What is sent as the `number`th request.
-    pub(crate) fn body(&self, number: usize) -> String {
-        self.body.replace(NUMBER, &number.to_string())
+    /// What is sent; `number` is that of no other request that the server ever got.
+    pub(crate) fn body(&self, number: &str) -> String {
+        self.body.replace(NUMBER, number)
     }
 
     pub(crate) fn call<'a>(&self, body: &'a str) -> Call<'a> {
@@ -126,6 +126,11 @@ impl Mix {
 
     pub(crate) fn requests(&self) -> &[Request] {
         &self.requests
+    }
+
+    /// Every question of the kinds that are asked, once.
+    pub(crate) fn each(&self) -> impl Iterator<Item = usize> {
+        self.by_kind.iter().flatten().copied()
     }
 
     /// Which question comes as the `number`th: kinds in turn, among those of a kind as if by chance.
@@ -211,7 +216,7 @@ mod tests {
     fn a_filter_is_another_one_each_time() {
         let mix = mix();
         let filtered = mix.requests().iter().find(|request| request.kind == Kind::Filtered).unwrap();
-        assert!(filtered.body(7).contains("nobody7"));
-        assert_ne!(filtered.body(7), filtered.body(8));
+        assert!(filtered.body("7").contains("nobody7"));
+        assert_ne!(filtered.body("7"), filtered.body("8"));
     }
 }

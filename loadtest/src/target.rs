@@ -1,6 +1,6 @@
 //! What a kind of requests has to reach.
 
-use crate::report::{Measured, milliseconds};
+use crate::measured::{Measured, milliseconds};
 use crate::requests::Kind;
 use clap::ValueEnum;
 

@@ -34,9 +34,9 @@ impl Server {
         Ok(Self { child, url: url.trim_end_matches('/').to_owned(), agent, most_bytes })
     }
 
-    /// The most anonymous memory that it was seen to have.
-    pub(crate) fn most_anonymous_bytes(&self) -> u64 {
-        self.most_bytes.load(Ordering::Relaxed)
+    /// The most anonymous memory that it was seen to have since this was asked last.
+    pub(crate) fn take_most_anonymous_bytes(&self) -> u64 {
+        self.most_bytes.swap(0, Ordering::Relaxed)
     }
 
     /// Serves until it is ended.

@@ -49,7 +49,7 @@ pub(super) fn start(options: &Options) -> Result<()> {
     drop(std::fs::remove_dir_all(&data));
     let server = Server::start(&data, 0)?;
     let reports = measure(&server, &captures, &large, &at_once, options)?;
-    let memory = memory_after(&server, &at_once)?;
+    let memory = memory_of(&reports, &at_once)?;
     drop(server);
     std::fs::remove_dir_all(&data)?;
     if options.json {
@@ -94,14 +94,15 @@ struct Memory {
     most: u64,
 }
 
-fn memory_after(server: &Server, uploads: &[PathBuf]) -> Result<Memory> {
+fn memory_of(reports: &[Report], uploads: &[PathBuf]) -> Result<Memory> {
     let mut live = 0;
     for capture in uploads {
         let known = std::fs::read_to_string(capture.with_extension("json"))?;
         let known: Value = serde_json::from_str(&known)?;
         live += known["peak_live"].as_u64().context("without `peak_live`")?;
     }
-    Ok(Memory { bytes: server.most_anonymous_bytes(), most: MEMORY_BYTES[0] + MEMORY_BYTES[1] * live })
+    let bytes = reports.iter().map(Report::anonymous_bytes).max().unwrap_or_default();
+    Ok(Memory { bytes, most: MEMORY_BYTES[0] + MEMORY_BYTES[1] * live })
 }
 
 impl Memory {

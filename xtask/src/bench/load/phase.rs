@@ -33,6 +33,7 @@ impl Phase<'_> {
         let mut command = Command::new(root().join("target/release/bytehound-loadtest"));
         command.args(["--server", &self.server.url, "--rate", &self.rate.to_string()]);
         command.args(["--requests", &requests.to_string(), "--clients", "8", "--time-limit", "3600"]);
+        command.arg("--warm-up");
         for kind in self.kinds {
             command.args(["--kind", kind]);
             if p99_ms(kind).is_finite() {
@@ -52,11 +53,21 @@ impl Phase<'_> {
         let report = std::fs::read_to_string(&path).context("the load test ended without a report")?;
         let mut report: Value = serde_json::from_str(&report)?;
         report["phase"] = self.name.into();
+        let memory = self.server.take_most_anonymous_bytes();
+        report["anonymous_bytes"] = memory.into();
+        if !self.options.json {
+            println!("at most {:.0} MB of anonymous memory\n", memory as f64 / 1e6);
+        }
         Ok(Report(report))
     }
 }
 
 impl Report {
+    /// The most anonymous memory that the server had meanwhile.
+    pub(super) fn anonymous_bytes(&self) -> u64 {
+        self.0["anonymous_bytes"].as_u64().unwrap_or(u64::MAX)
+    }
+
     /// What 99 of 100 requests of a kind stayed below.
     pub(super) fn p99_ms(&self, kind: &str) -> Option<f64> {
         let kinds = self.0["kinds"].as_array()?;
