@@ -11,8 +11,10 @@ use std::time::{Duration, Instant};
 
 /// Between two looks, at least.
 const PAUSE_MIN: Duration = Duration::from_secs(1);
-/// And so many times as long as the last one took, so that it stays a fifth of the work at most.
+/// And so many times as long as the last one took, so that looking is a fifth of the work.
 const PAUSE_FACTOR: u32 = 4;
+/// But no longer than this: on a busy machine a look takes long for other reasons than the work in it.
+const PAUSE_MAX: Duration = Duration::from_secs(10);
 
 /// Shows a session until it is over; what was shown goes once the whole is ready.
 pub(super) async fn show(service: Service, session: Arc<Session>) {
@@ -42,12 +44,17 @@ pub(super) async fn show(service: Service, session: Arc<Session>) {
             Ok(None) => {}
             Err(error) => tracing::warn!(session = session.id(), %error, "cannot show a live capture"),
         }
-        pause = PAUSE_MIN.max(since.elapsed() * PAUSE_FACTOR);
+        pause = pause_after(since.elapsed());
     };
     if ready(&service, &whole).await {
         session.show(whole.clone());
         retire(&service, &mut own, &whole).await;
     }
+}
+
+/// How long to wait after a look that took so long.
+fn pause_after(look: Duration) -> Duration {
+    (look * PAUSE_FACTOR).clamp(PAUSE_MIN, PAUSE_MAX)
 }
 
 /// Makes what has come so far a profile, and shows it once it is ready. Nothing comes of too little.
@@ -90,5 +97,16 @@ async fn retire(service: &Service, own: &mut Vec<ProfileId>, shown: &ProfileId) 
         if let Err(error) = service.delete(&id).await {
             tracing::warn!(profile = %id, %error, "cannot delete what a live capture was");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looks_take_a_fifth_of_the_time_but_are_never_far_apart() {
+        let seconds = |look: f64| pause_after(Duration::from_secs_f64(look)).as_secs_f64();
+        assert_eq!([0.01, 1.5, 2.5, 60.0].map(seconds), [1.0, 6.0, 10.0, 10.0]);
     }
 }
