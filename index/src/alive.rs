@@ -41,6 +41,13 @@ pub(crate) struct AliveCache {
     latest: Mutex<Option<(u64, Arc<[Alive]>)>>,
 }
 
+impl AliveCache {
+    /// What it takes.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        self.checkpoints.get().map_or(0, Checkpoints::kept_bytes)
+    }
+}
+
 impl Profile {
     /// What was alive at `at_us` µs since 1970: born until then, and not dead until after it. Only backtraces that had
     /// something, ascending.

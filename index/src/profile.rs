@@ -22,13 +22,6 @@ use crate::{
     Predicate, Row, RowSet, Selection, TimeBucket, Work, groups,
 };
 
-/// Evaluated selections kept by a profile may take this much.
-const ROW_SETS_BYTES_MAX: usize = 64 << 20;
-/// And groupings this much.
-const GROUPS_BYTES_MAX: usize = 32 << 20;
-/// And the frames that regular expressions found this much.
-const FRAMES_BYTES_MAX: usize = 8 << 20;
-
 /// One profile whose index is complete: its columns, mapped, and its summaries, read when first needed.
 ///
 /// Every section of the segment is checked against its checksum when the profile is opened, so that reading single
@@ -95,9 +88,9 @@ impl Profile {
             segment,
             summaries: OnceLock::new(),
             buckets: OnceLock::new(),
-            row_sets: Cache::new(ROW_SETS_BYTES_MAX),
-            groups: Cache::new(GROUPS_BYTES_MAX),
-            frames: Cache::new(FRAMES_BYTES_MAX),
+            row_sets: Cache::new(),
+            groups: Cache::new(),
+            frames: Cache::new(),
             work: Counters::default(),
             alive: AliveCache::default(),
             stretches,
@@ -314,6 +307,18 @@ impl Profile {
         let summaries = self.summaries()?;
         let groups = || groups::of_summaries(summaries, |backtrace| plan.has_backtrace(backtrace));
         Ok(plan.takes_whole_backtraces().then(groups))
+    }
+
+    /// What the tables take that were made when a question first needed them, and are kept as long as the profile is open.
+    #[must_use]
+    pub fn tables_bytes(&self) -> usize {
+        let summaries = self.summaries.get().map_or(0, |summaries| size_of_val(&**summaries));
+        let buckets = self.buckets.get().map_or(0, |buckets| size_of_val(&**buckets));
+        summaries
+            + buckets
+            + self.alive.kept_bytes()
+            + self.stretches.kept_bytes()
+            + self.chain_ends.kept_bytes()
     }
 
     /// What was done so far to answer; what is answered from memory adds nothing.

@@ -81,7 +81,7 @@ impl Checkpoints {
         });
     }
 
-    fn kept_bytes(&self) -> usize {
+    pub(super) fn kept_bytes(&self) -> usize {
         self.kept.iter().map(|kept| size_of_val(&*kept.alive)).sum()
     }
 }

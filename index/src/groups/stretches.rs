@@ -35,6 +35,11 @@ impl Stretches {
         Self { row_count, len, kept: (0..count).map(|_| OnceLock::new()).collect() }
     }
 
+    /// What those that were counted take.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        self.kept.iter().filter_map(OnceLock::get).map(|tallies| size_of_val(&**tallies)).sum()
+    }
+
     /// The stretches that `rows` has as a whole, and the other blocks in which it has any.
     pub(super) fn covering(&self, rows: &RowSet) -> (Vec<usize>, Vec<usize>) {
         let (mut whole, mut rest) = (Vec::new(), Vec::new());

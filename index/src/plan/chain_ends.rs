@@ -32,6 +32,13 @@ pub(crate) struct ChainEnds {
 }
 
 impl ChainEnds {
+    /// What was read takes.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        let numbers = self.numbers.iter().filter_map(OnceLock::get);
+        let rows = self.rows.get().map_or(0, |rows| rows.memory_bytes());
+        numbers.map(|numbers| size_of_val(&**numbers)).sum::<usize>() + rows
+    }
+
     /// The rows that are not alone.
     pub(super) fn rows(&self, columns: &Columns<'_>) -> Arc<BitSet> {
         let rows = || Arc::new(rows_where(columns, |_| true, |_| true));
