@@ -1,7 +1,7 @@
 //! Why the service could not do what it was asked.
 
 use bytehound_index::IndexError;
-use bytehound_store::StoreError;
+use bytehound_store::{ProfileId, StoreError};
 use std::time::Duration;
 
 /// Why the service could not do what it was asked.
@@ -70,6 +70,16 @@ pub enum ServiceError {
     /// Whoever asked has gone.
     #[error("the request was cancelled")]
     Cancelled,
+    /// What came in is not what was announced.
+    #[error(
+        "these bytes are those of `{found}`, not of `{announced}`; hash the capture again, and send it as what it is"
+    )]
+    OtherBytes {
+        /// The id they were to have.
+        announced: ProfileId,
+        /// The id they have.
+        found: ProfileId,
+    },
     /// What came in is not what was asked for.
     #[error("{0}")]
     Refused(String),

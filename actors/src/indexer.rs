@@ -5,10 +5,12 @@
 use crate::job::Job;
 use crate::loader::end_blocking;
 use crate::observe::Observe;
+use crate::open_profiles::OpenProfiles;
 use crate::stage::{Permit, Stage};
 use actix::prelude::*;
 use bytehound_index::IndexError;
 use bytehound_index::build::{self, Loaded, Symbols};
+use std::sync::Arc;
 
 /// Messages that may wait: each holds a loaded capture, and its sender waits with it.
 const MAILBOX_MAX: usize = 4;
@@ -24,11 +26,12 @@ pub(crate) struct Write {
 
 pub(crate) struct Indexer {
     stage: Stage,
+    profiles: Arc<OpenProfiles>,
 }
 
 impl Indexer {
-    pub(crate) fn new(permits: usize) -> Self {
-        Self { stage: Stage::in_background(permits) }
+    pub(crate) fn new(permits: usize, profiles: Arc<OpenProfiles>) -> Self {
+        Self { stage: Stage::in_background(permits), profiles }
     }
 }
 
@@ -46,10 +49,10 @@ impl Handler<Write> for Indexer {
     type Result = ResponseFuture<()>;
 
     fn handle(&mut self, message: Write, _: &mut Self::Context) -> Self::Result {
-        let stage = self.stage.clone();
+        let (stage, profiles) = (self.stage.clone(), Arc::clone(&self.profiles));
         Box::pin(async move {
             if let Some(permit) = stage.admit().await {
-                actix_rt::spawn(write(stage, permit, message));
+                actix_rt::spawn(write(stage, permit, profiles, message));
             }
         })
     }
@@ -63,20 +66,27 @@ impl Handler<Observe> for Indexer {
     }
 }
 
-async fn write(stage: Stage, permit: Permit, message: Write) {
+async fn write(stage: Stage, permit: Permit, profiles: Arc<OpenProfiles>, message: Write) {
     let Write { job, loaded, symbols } = message;
     let work = {
         let job = job.clone();
-        move || write_and_publish(&job, loaded, symbols)
+        move || write_and_publish(&job, loaded, symbols, &profiles)
     };
     if let Err(failure) = stage.run(permit, work).await {
         end_blocking(job, failure).await;
     }
 }
 
-fn write_and_publish(job: &Job, loaded: Loaded, symbols: Symbols) -> Result<(), IndexError> {
+/// Whoever follows the profile is told once it is open, too: the first question need not wait for that.
+fn write_and_publish(
+    job: &Job,
+    loaded: Loaded,
+    symbols: Symbols,
+    profiles: &OpenProfiles,
+) -> Result<(), IndexError> {
     let manifest = build::write(loaded, symbols, &job.store, &job.key, &job.observer())?;
     build::publish(&job.store, &job.key, &manifest)?;
+    profiles.prepare(job.id());
     job.publish();
     Ok(())
 }

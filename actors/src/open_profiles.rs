@@ -4,14 +4,18 @@ use crate::error::ServiceError;
 use bytehound_index::{Hits, Profile};
 use bytehound_store::{Damage, Generation, ProfileId, ProfileState, Store};
 use dashmap::DashMap;
+use std::cmp::Reverse;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Profiles kept open. Each holds a mapping, a small database and its caches.
+/// Profiles kept open. Each holds a mapping, a small database and its tables.
 const OPEN_MAX: usize = 64;
+/// What the tables of all together may take; a larger one is open alone.
+const TABLES_BYTES_MAX: usize = 256 << 20;
 
 pub(crate) struct OpenProfiles {
     store: Store,
+    tables_bytes_max: usize,
     open: DashMap<ProfileId, OpenProfile>,
     clock: AtomicU64,
     hits: AtomicU64,
@@ -26,8 +30,12 @@ struct OpenProfile {
 
 impl OpenProfiles {
     pub(crate) fn new(store: Store) -> Self {
+        Self::within(store, TABLES_BYTES_MAX)
+    }
+
+    fn within(store: Store, tables_bytes_max: usize) -> Self {
         let [clock, hits, misses] = Default::default();
-        Self { store, open: DashMap::new(), clock, hits, misses }
+        Self { store, tables_bytes_max, open: DashMap::new(), clock, hits, misses }
     }
 
     /// The ready profile of this id.
@@ -47,13 +55,28 @@ impl OpenProfiles {
         {
             entry.used = now;
             self.hits.fetch_add(1, Ordering::Relaxed);
-            return Ok(Arc::clone(&entry.profile));
+            let profile = Arc::clone(&entry.profile);
+            drop(entry);
+            self.shrink();
+            return Ok(profile);
         }
         self.misses.fetch_add(1, Ordering::Relaxed);
         let profile = Profile::open(&self.store, id)?;
         self.open.insert(id.clone(), OpenProfile { generation, profile: Arc::clone(&profile), used: now });
         self.shrink();
         Ok(profile)
+    }
+
+    /// Opens a profile, and reads what most questions to it begin with, before anybody waits for that.
+    pub(crate) fn prepare(&self, id: &ProfileId) {
+        let prepared = self.get(id).and_then(|profile| {
+            profile.summaries()?;
+            profile.buckets()?;
+            Ok(())
+        });
+        if let Err(error) = prepared {
+            tracing::warn!(profile = %id, %error, "cannot be opened; the next question tries again");
+        }
     }
 
     /// How often a profile was open already.
@@ -94,11 +117,78 @@ impl OpenProfiles {
         self.open.remove(id);
     }
 
+    /// Closes those that were not used for longest, until the rest are within what they may take.
     fn shrink(&self) {
-        while self.open.len() > OPEN_MAX {
-            let oldest = self.open.iter().min_by_key(|entry| entry.used).map(|entry| entry.key().clone());
-            let Some(oldest) = oldest else { return };
-            self.open.remove(&oldest);
+        let bytes: usize = self.open.iter().map(|entry| entry.profile.tables_bytes()).sum();
+        if self.open.len() <= OPEN_MAX && bytes <= self.tables_bytes_max {
+            return;
         }
+        let mut by_use: Vec<_> = self
+            .open
+            .iter()
+            .map(|entry| (entry.used, entry.profile.tables_bytes(), entry.key().clone()))
+            .collect();
+        by_use.sort_unstable_by_key(|(used, ..)| Reverse(*used));
+        let mut bytes = 0;
+        let kept = by_use.iter().take(OPEN_MAX).take_while(|(_, tables, _)| {
+            bytes += tables;
+            bytes <= self.tables_bytes_max
+        });
+        let kept = kept.count().max(1);
+        by_use.drain(kept..).for_each(|(.., id)| drop(self.open.remove(&id)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytehound_index::build;
+    use bytehound_store::NewProfile;
+    use std::path::Path;
+
+    /// Some profiles that are ready, none of them open.
+    fn ready(tables_bytes_max: usize) -> (OpenProfiles, Vec<ProfileId>) {
+        let store = Store::temporary().unwrap();
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/golden");
+        let ingest = |name: &str| {
+            let received = store.captures().reference(&golden.join(name), NewProfile::default()).unwrap();
+            build::ingest(&store, &received.record.id, &()).unwrap();
+            received.record.id
+        };
+        let ids = ["threads.raw.dat", "cull.raw.dat", "realloc.raw.dat"].map(ingest).to_vec();
+        (OpenProfiles::within(store, tables_bytes_max), ids)
+    }
+
+    fn is_open(profiles: &OpenProfiles, id: &ProfileId) -> bool {
+        profiles.open.contains_key(id)
+    }
+
+    #[test]
+    fn a_prepared_profile_is_open_and_asking_it_opens_nothing() {
+        let (profiles, ids) = ready(TABLES_BYTES_MAX);
+        ids.iter().for_each(|id| profiles.prepare(id));
+        let misses = profiles.counts().misses;
+        ids.iter().for_each(|id| drop(profiles.get(id).unwrap()));
+        assert_eq!((misses, profiles.counts().misses, profiles.counts().hits), (3, 3, 3));
+    }
+
+    #[test]
+    fn the_tables_of_open_profiles_stay_within_their_memory() {
+        let (profiles, ids) = ready(0);
+        ids.iter().for_each(|id| profiles.prepare(id));
+        assert!(profiles.get(&ids[2]).is_ok());
+        assert_eq!(ids.iter().map(|id| is_open(&profiles, id)).collect::<Vec<_>>(), [false, false, true]);
+
+        let (profiles, ids) = ready(TABLES_BYTES_MAX);
+        ids.iter().for_each(|id| profiles.prepare(id));
+        let all: usize = profiles.open.iter().map(|entry| entry.profile.tables_bytes()).sum();
+        let (profiles, ids) = ready(all - 1);
+        [0, 1, 0, 2].iter().for_each(|number| profiles.prepare(&ids[*number]));
+        assert!(profiles.get(&ids[2]).is_ok());
+        assert_eq!(
+            ids.iter().map(|id| is_open(&profiles, id)).collect::<Vec<_>>(),
+            [true, false, true],
+            "the one that was not used for longest is closed"
+        );
     }
 }

@@ -8,7 +8,7 @@ use crate::error::ServiceError;
 use crate::observe::{Counters, Ending};
 use actix::prelude::*;
 use bytehound_format::{OpenError, Reader};
-use bytehound_store::{CapturePrefix, IncomingCapture, NewProfile, Received, Store, StoreError};
+use bytehound_store::{CapturePrefix, IncomingCapture, NewProfile, ProfileId, Received, Store, StoreError};
 use bytes::Bytes;
 use std::io::Write;
 use std::sync::Arc;
@@ -36,7 +36,11 @@ pub(crate) struct Length;
 /// The upload is complete.
 #[derive(Message)]
 #[rtype(result = "Result<Received, ServiceError>")]
-pub(crate) struct Commit(pub(crate) NewProfile);
+pub(crate) struct Commit {
+    pub(crate) new: NewProfile,
+    /// The id that its bytes have to have, if their sender knows it.
+    pub(crate) id: Option<ProfileId>,
+}
 
 /// The upload is over, for good or ill.
 #[derive(Message)]
@@ -68,8 +72,11 @@ impl Receiver {
         Ok(())
     }
 
-    fn commit(&mut self, new: NewProfile) -> Result<Received, ServiceError> {
+    fn commit(&mut self, Commit { new, id }: Commit) -> Result<Received, ServiceError> {
         let incoming = self.incoming.take().ok_or(ServiceError::Cancelled)?;
+        if let Some(announced) = id.filter(|id| *id != incoming.id()) {
+            return Err(ServiceError::OtherBytes { announced, found: incoming.id() });
+        }
         if !self.sniffed {
             // All of it is in the first bytes.
             Reader::new(incoming.first_bytes()).map_err(refused)?;
@@ -123,9 +130,9 @@ impl Handler<Length> for Receiver {
 impl Handler<Commit> for Receiver {
     type Result = Result<Received, ServiceError>;
 
-    fn handle(&mut self, Commit(new): Commit, ctx: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, commit: Commit, ctx: &mut Self::Context) -> Self::Result {
         ctx.stop();
-        self.commit(new)
+        self.commit(commit)
     }
 }
 

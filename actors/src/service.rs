@@ -116,7 +116,10 @@ impl Service {
         let jobs = budget.jobs_max();
         let sessions = Arc::<Sessions>::default();
         let ingest = Arbiter::new().handle();
-        let indexer = Supervisor::start_in_arbiter(&ingest, move |_| Indexer::new(jobs));
+        let indexer = Supervisor::start_in_arbiter(&ingest, {
+            let profiles = Arc::clone(&profiles);
+            move |_| Indexer::new(jobs, profiles)
+        });
         let symbolizer = Supervisor::start_in_arbiter(&ingest, {
             let indexer = indexer.clone();
             move |_| Symbolizer::new(jobs, indexer)
@@ -162,6 +165,16 @@ impl Service {
         let slot = self.upload_slot()?;
         self.refuse_beyond_limit().await?;
         self.begin_upload(Some(slot)).await
+    }
+
+    /// The profile of bytes that need not be sent again, with what is said of it now; nothing if they are needed.
+    pub async fn known(&self, id: &ProfileId, new: NewProfile) -> Result<Option<Received>, ServiceError> {
+        let (store, id) = (self.0.store.clone(), id.clone());
+        let known = blocking(move || Ok(store.captures().known(&id, new)?)).await?;
+        if let Some(received) = &known {
+            self.ingest_unless_ready(&received.record).await?;
+        }
+        Ok(known)
     }
 
     /// Refuses what would leave too little room: `len` bytes that are announced.

@@ -4,7 +4,7 @@ use crate::error::ServiceError;
 use crate::receiver::{Chunk, Commit, Discard, Receiver};
 use crate::service::Service;
 use actix::prelude::*;
-use bytehound_store::{NewProfile, Received};
+use bytehound_store::{NewProfile, ProfileId, Received};
 use bytes::Bytes;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
@@ -72,7 +72,12 @@ impl Upload {
 
     /// Makes the capture durable and has it indexed.
     pub async fn commit(self, new: NewProfile) -> Result<Received, ServiceError> {
-        let received = self.receiver.send(Commit(new)).await??;
+        self.commit_as(None, new).await
+    }
+
+    /// The same, unless its bytes have another id than this one: then nothing of it is kept.
+    pub async fn commit_as(self, id: Option<ProfileId>, new: NewProfile) -> Result<Received, ServiceError> {
+        let received = self.receiver.send(Commit { new, id }).await??;
         self.service.received(&received.record).await?;
         Ok(received)
     }

@@ -41,12 +41,14 @@ table! {
     WRONG_OFFSET       409 "wrong_offset"        "Not where the upload stopped"
     UPLOAD_SUPERSEDED  409 "upload_superseded"   "The upload goes on elsewhere"
     CAPTURE_GONE       410 "capture_gone"        "The capture is not there any more"
+    KEPT_ALREADY       412 "kept_already"        "These bytes are kept already"
     TOO_LARGE          413 "too_large"           "The body is too large"
     QUERY_TOO_LONG     414 "query_too_long"      "The query string is too long"
     BAD_ENCODING       415 "unsupported_encoding" "Unknown content encoding"
     BAD_RANGE          416 "bad_range"           "No such part"
     WRONG_HOST         421 "wrong_host"          "Not a name of this server"
     NOT_A_PROFILE      422 "not_a_profile"       "Not a capture"
+    OTHER_BYTES        422 "digest_mismatch"     "Not the bytes that were announced"
     NOT_READY          423 "not_ready"           "The profile is not ready yet"
     OVERLOADED         429 "overloaded"          "Too many requests at once"
     INTERNAL           500 "internal"            "The service failed"
@@ -75,6 +77,7 @@ impl From<ServiceError> for Problem {
             ServiceError::Overloaded { retry_after } => Self::new(&OVERLOADED, text).retry_after(retry_after),
             ServiceError::Deadline { .. } => Self::new(&DEADLINE, text),
             ServiceError::Cancelled => Self::new(&CANCELLED, text),
+            ServiceError::OtherBytes { .. } => Self::new(&OTHER_BYTES, text),
             ServiceError::Refused(reason) => Self::new(&BAD_REQUEST, reason),
             ServiceError::Stopped => Self::new(&DRAINING, text),
             ServiceError::Store(error) => error.into(),

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `routes` | which path goes where: the whole table |
 //! | `resource`, `operation`, `parameter`, `document` | a path and what its methods do, told to actix and to the OpenAPI document at once |
-//! | `profiles`, `upload`, `uploads`, `admission`, `events`, `capture` | `/v1/profiles` and `/v1/uploads`: how captures come in, whole or in parts, and out |
+//! | `profiles`, `upload`, `uploads`, `admission`, `digest`, `events`, `capture` | `/v1/profiles` and `/v1/uploads`: how captures come in, whole or in parts, and out |
 //! | `jobs` | `/v1/jobs`: what goes on |
 //! | `question` | questions to a profile, from the request to the `answer`: `summary`, `timeline`, `groups`, `paths`, `histograms`, `allocations`, `maps`, `backtraces`; `conditions` reads their filters, `page` which part is wanted |
 //! | `scripts`, `artifacts` | `/script`, and the pictures that scripts drew |
@@ -36,6 +36,7 @@ mod comparison_json;
 mod comparisons;
 mod conditions;
 mod decoder;
+mod digest;
 mod document;
 mod errors;
 mod events;

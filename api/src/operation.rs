@@ -24,6 +24,8 @@ enum Content {
     Nothing,
     /// JSON, or a kind of it, of a schema.
     Json(&'static str, fn(&mut SchemaGenerator) -> Schema),
+    /// A JSON array of a schema, under this name, and its whole length as `total_count`.
+    List(&'static str, fn(&mut SchemaGenerator) -> Schema),
     /// A JSON object of these parameters.
     Object(&'static [Parameter]),
     /// Something of another media type.
@@ -82,6 +84,12 @@ impl Operation {
         self
     }
 
+    /// A list as the routes of 0.11 have them.
+    pub(crate) fn gives_list<T: JsonSchema>(mut self, name: &'static str) -> Self {
+        self.answers.push((200, Content::List(name, schema::<T>)));
+        self
+    }
+
     pub(crate) fn gives_bytes(mut self, status: u16, media: &'static str) -> Self {
         self.answers.push((status, Content::Bytes(media)));
         self
@@ -134,6 +142,7 @@ impl Content {
         let (media, schema) = match self {
             Self::Nothing => return,
             Self::Json(media, schema) => (media, json!({ "schema": schema(generator) })),
+            Self::List(name, schema) => (JSON, json!({ "schema": list(name, &schema(generator)) })),
             Self::Object(parameters) => (JSON, json!({ "schema": object(parameters, generator) })),
             Self::Bytes(media) => (media, json!({})),
         };
@@ -143,6 +152,17 @@ impl Content {
 
 fn schema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     generator.subschema_for::<T>()
+}
+
+fn list(name: &str, element: &Schema) -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            name: { "type": "array", "items": element },
+            "total_count": { "type": "integer", "minimum": 0 },
+        },
+        "required": [name, "total_count"],
+    })
 }
 
 fn path_parameter(name: &str) -> Value {

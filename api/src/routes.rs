@@ -4,6 +4,7 @@ use crate::allocations::Allocations;
 use crate::answer::Wrapped;
 use crate::backtraces::Backtraces;
 use crate::comparison_json::ComparisonJson;
+use crate::digest::REPR_DIGEST;
 use crate::explain::Explain;
 use crate::groups::Groups;
 use crate::histograms::Distribution;
@@ -27,6 +28,7 @@ use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 use bytehound_actors::Observations;
+use bytehound_store::{Freed, Stat, Verified};
 use serde_json::Value;
 
 const CAPTURE: &str = "application/octet-stream";
@@ -57,6 +59,13 @@ fn profiles() -> Vec<Resource> {
     let receive = Operation::new("upload", "takes a capture in")
         .takes(&[NAME, LABEL])
         .takes_header(LABELS)
+        .takes_header(REPR_DIGEST)
+        .takes_bytes(CAPTURE);
+    let put = Operation::new("put_profile", "takes in the capture that has this id, unless it is kept")
+        .takes(&[NAME, LABEL])
+        .takes_header(LABELS)
+        .takes_header(REPR_DIGEST)
+        .takes_header(upload::UNLESS_KEPT)
         .takes_bytes(CAPTURE);
     let download = Operation::new("download", "the capture as it came").takes_header(capture::RANGE_HEADER);
     vec![
@@ -72,6 +81,11 @@ fn profiles() -> Vec<Resource> {
                 Method::GET,
                 profiles::show,
                 Operation::new("show_profile", "one profile").gives_json::<ProfileJson<'_>>(200),
+            )
+            .on(
+                Method::PUT,
+                upload::put,
+                put.gives_json::<ReceivedJson<'_>>(201).gives_json::<ReceivedJson<'_>>(200),
             )
             .on(
                 Method::PATCH,
@@ -194,7 +208,7 @@ fn other() -> Vec<Resource> {
             Method::POST,
             store::verify,
             Operation::new("verify", "reads all of a profile, and says what is damaged")
-                .gives_json::<Value>(200),
+                .gives_json::<Verified>(200),
         ),
         Resource::new("/v1/profiles/{id}/reindex").on(
             Method::POST,
@@ -204,12 +218,12 @@ fn other() -> Vec<Resource> {
         Resource::new("/v1/store").on(
             Method::GET,
             store::stat,
-            Operation::new("stat", "what the data directory holds").gives_json::<Value>(200),
+            Operation::new("stat", "what the data directory holds").gives_json::<Stat>(200),
         ),
         Resource::new("/v1/store/gc").on(
             Method::POST,
             store::collect_garbage,
-            Operation::new("gc", "removes what is not needed any more").gives_json::<Value>(200),
+            Operation::new("gc", "removes what is not needed any more").gives_json::<Freed>(200),
         ),
         Resource::new("/v1/observe").on(
             Method::GET,

@@ -1,18 +1,20 @@
-//! `POST /v1/profiles`: a capture comes in, chunk by chunk.
+//! `POST /v1/profiles` and `PUT /v1/profiles/{id}`: a capture comes in, chunk by chunk.
 
 use crate::body::{check_length, drain, next, too_large};
 use crate::decoder::Decoder;
-use crate::errors::{BAD_BODY, NOT_A_PROFILE};
+use crate::digest::Digest;
+use crate::errors::{BAD_BODY, BAD_PARAMETER, KEPT_ALREADY, NOT_A_PROFILE};
 use crate::labels::{LABEL, NAME, new_profile};
+use crate::parameter::Parameter;
 use crate::parameters::Parameters;
 use crate::problem::Problem;
 use crate::profile_json::resting_state;
 use crate::state::{Api, State};
-use actix_web::http::header::LOCATION;
+use actix_web::http::header::{IF_NONE_MATCH, LOCATION};
 use actix_web::web::{Bytes, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use bytehound_actors::{Appending, Service, ServiceError, Upload};
-use bytehound_store::Received;
+use bytehound_store::{NewProfile, ProfileId, Received};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::io;
@@ -20,6 +22,8 @@ use std::time::Duration;
 
 /// Bytes after which it is looked again whether the disk has room.
 const ROOM_BYTES: u64 = 64 << 20;
+
+pub(crate) const UNLESS_KEPT: Parameter = Parameter::text("if-none-match", "`*`: only if it is not kept yet");
 
 /// The profile that a capture has become.
 #[derive(Serialize, JsonSchema)]
@@ -36,7 +40,20 @@ pub(crate) async fn receive(
     request: HttpRequest,
     mut payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    let received = take_in(&api, &request, &mut payload).await;
+    let received = match said(&request) {
+        Ok(new) => take_in(&api, &request, &mut payload, None, new).await,
+        Err(problem) => Err(problem),
+    };
+    receive_or_drain(received.map(|received| received_json(&received)), &mut payload).await
+}
+
+/// Takes in the capture that has this id, unless it is kept: then it is not read.
+pub(crate) async fn put(
+    api: Api,
+    request: HttpRequest,
+    mut payload: Payload,
+) -> Result<HttpResponse, Problem> {
+    let received = take_in_once(&api, &request, &mut payload).await;
     receive_or_drain(received.map(|received| received_json(&received)), &mut payload).await
 }
 
@@ -63,15 +80,47 @@ pub(crate) fn received_json(received: &Received) -> HttpResponse {
     })
 }
 
-async fn take_in(api: &State, request: &HttpRequest, payload: &mut Payload) -> Result<Received, Problem> {
-    let parameters = Parameters::only(request, &[NAME, LABEL])?;
-    let new = new_profile(request, &parameters)?;
+/// What a request says of its capture.
+fn said(request: &HttpRequest) -> Result<NewProfile, Problem> {
+    new_profile(request, &Parameters::only(request, &[NAME, LABEL])?)
+}
+
+async fn take_in_once(
+    api: &State,
+    request: &HttpRequest,
+    payload: &mut Payload,
+) -> Result<Received, Problem> {
+    let new = said(request)?;
+    let id = ProfileId::parse(request.match_info().query("id"))
+        .map_err(|error| Problem::new(&BAD_PARAMETER, error.to_string()))?;
+    let is_unwanted = request.headers().get(IF_NONE_MATCH).is_some_and(|tag| tag.as_bytes() == b"*");
+    if is_unwanted && api.service.profile(&id).is_ok() {
+        return Err(Problem::new(&KEPT_ALREADY, format!("profile `{id}` is there; nothing was changed")));
+    }
+    match api.service.known(&id, new.clone()).await? {
+        Some(received) => Ok(received),
+        None => take_in(api, request, payload, Some(id), new).await,
+    }
+}
+
+/// Takes a capture in, which has to have this id, if there is one.
+async fn take_in(
+    api: &State,
+    request: &HttpRequest,
+    payload: &mut Payload,
+    id: Option<ProfileId>,
+    new: NewProfile,
+) -> Result<Received, Problem> {
     check_length(request, api.options.max_upload_bytes)?;
+    let digest = Digest::of_request(request)?;
     let _memory = api.admission.admit(request, &api.service).await?;
     let decoder = Decoder::of_request(request)?;
     let upload = api.service.upload().await?;
-    Incoming::after(0, &upload, decoder, api).take(payload, api.options.upload_idle).await?;
-    upload.commit(new).await.map_err(refused)
+    Incoming::after(0, &upload, decoder, api)
+        .announced(digest)
+        .take(payload, api.options.upload_idle)
+        .await?;
+    upload.commit_as(id, new).await.map_err(refused)
 }
 
 /// Where the bytes of a capture go.
@@ -96,6 +145,7 @@ impl Sink for Appending {
 pub(crate) struct Incoming<'a, S> {
     sink: &'a S,
     decoder: Decoder,
+    digest: Option<Digest>,
     service: &'a Service,
     bytes_max: u64,
     came: u64,
@@ -111,12 +161,18 @@ impl<'a, S: Sink> Incoming<'a, S> {
         Self {
             sink,
             decoder,
+            digest: None,
             service: &api.service,
             bytes_max,
             came: offset,
             decoded: offset,
             checked: offset,
         }
+    }
+
+    /// What comes has to have this digest.
+    fn announced(self, digest: Option<Digest>) -> Self {
+        Self { digest, ..self }
     }
 
     /// Takes all of a body.
@@ -126,8 +182,12 @@ impl<'a, S: Sink> Incoming<'a, S> {
             if self.came > self.bytes_max {
                 return Err(too_large(self.bytes_max));
             }
+            if let Some(digest) = &mut self.digest {
+                digest.update(&chunk);
+            }
             self.write(chunk).await?;
         }
+        self.digest.take().map_or(Ok(()), Digest::check)?;
         let rest = self.decoder.finish().map_err(undecodable)?;
         self.write_decoded(rest.into()).await
     }

@@ -87,6 +87,16 @@ impl Captures {
         self.record(record(id, origin, size_bytes, new))
     }
 
+    /// The profile of bytes that are kept whole, with what is said of it now: as if they had come again.
+    pub fn known(&self, id: &ProfileId, new: NewProfile) -> Result<Option<Received>> {
+        let _changing = self.changing();
+        let Some(known) = self.shared.catalog.get(id)? else { return Ok(None) };
+        if known.damage.is_some() || self.open(id).is_err() {
+            return Ok(None);
+        }
+        self.record(record(known.id, known.origin, known.size_bytes, new)).map(Some)
+    }
+
     /// Opens a profile's capture for reading. A referenced file that is no longer the same is
     /// [`StoreError::Changed`].
     pub fn open(&self, id: &ProfileId) -> Result<File> {

@@ -49,6 +49,27 @@ fn read(mut file: File) -> Vec<u8> {
 }
 
 #[test]
+fn bytes_that_are_kept_whole_are_known_by_their_id_and_others_are_wanted() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    let first = upload(store.captures(), b"capture", &[("run", "1")]).record;
+    let again = || {
+        let labels = [("run".to_owned(), "2".to_owned())].into();
+        store.captures().known(&first.id, NewProfile { name: String::new(), labels }).unwrap()
+    };
+    let known = again().unwrap();
+    assert!(known.deduplicated);
+    assert_eq!((known.record.name.as_str(), &known.record.labels["run"]), ("test", &"2".to_owned()));
+
+    store.catalog().note_damage(&first.id, "a bit is wrong").unwrap();
+    assert_eq!(again(), None);
+    upload(store.captures(), b"capture", &[]);
+    assert!(again().is_some(), "what came is whole");
+    fs::remove_file(dir.path().join("blobs").join(format!("{}.dat", first.id))).unwrap();
+    assert_eq!(again(), None);
+}
+
+#[test]
 fn an_upload_is_there_again_after_a_restart() {
     let dir = tempfile::tempdir().unwrap();
     let bytes: Vec<u8> = (0..200_000_u32).flat_map(u32::to_le_bytes).collect();

@@ -6,8 +6,18 @@ use actix_web::http::Method;
 use bytehound_store::Scope::{self, Admin, Read, Script, Write};
 
 /// The routes below a profile whose POST only asks.
-const QUESTIONS: [&str; 9] =
-    ["summary", "timeline", "groups", "tree", "flame", "allocations", "maps", "histograms", "backtraces"];
+const QUESTIONS: [&str; 10] = [
+    "summary",
+    "timeline",
+    "groups",
+    "tree",
+    "flame",
+    "allocations",
+    "explain",
+    "maps",
+    "histograms",
+    "backtraces",
+];
 /// The first parts of paths that are no files of the web UI.
 const ROOMS: [&str; 5] = ["v1", "data", "list", "script", "metrics"];
 

@@ -3,10 +3,12 @@
 use super::frame_json::{FrameJson, frames};
 use super::timeval::{Clock, Instant, Timeval};
 use bytehound_index::{Allocation, BacktraceId, Profile, Row};
+use schemars::JsonSchema;
 use serde::Serialize;
 
-#[derive(Serialize)]
-pub(super) struct AllocationJson<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "OriginalAllocation")]
+pub(crate) struct AllocationJson<'a> {
     id: u32,
     address: u64,
     address_s: String,
@@ -31,7 +33,7 @@ pub(super) struct AllocationJson<'a> {
     chain_length: u32,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct DeallocationJson<'a> {
     timestamp: Timeval,
     thread: u32,

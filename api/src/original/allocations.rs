@@ -2,7 +2,7 @@
 
 use super::allocation_json::AllocationJson;
 use super::filter::Filter;
-use super::page::{Page, unread, write_array};
+use super::page::{Page, write_list};
 use super::{Answer, JSON, streamed};
 use crate::parameters::Parameters;
 use crate::problem::Problem;
@@ -11,7 +11,6 @@ use crate::stream::ChunkWriter;
 use actix_web::HttpRequest;
 use bytehound_actors::ServiceError;
 use bytehound_index::{Cancel, Predicate, Profile, Row, RowSet};
-use std::io::Write;
 use std::sync::Arc;
 
 #[derive(Clone, Copy)]
@@ -89,8 +88,6 @@ impl Question {
         writer: &mut ChunkWriter,
     ) -> Result<(), ServiceError> {
         let shown = rows.map(|row| AllocationJson::of(profile, row, self.strips_template_arguments));
-        writer.write_all(b"{\"allocations\":").map_err(unread)?;
-        write_array(writer, shown).map_err(unread)?;
-        write!(writer, ",\"total_count\":{total_count}}}").map_err(unread)
+        write_list(writer, "allocations", shown, total_count)
     }
 }

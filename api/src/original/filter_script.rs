@@ -1,6 +1,6 @@
 //! `GET /data/{id}/allocation_filter_to_script` and `/map_filter_to_script`
 
-use super::filter::{Filter, ScriptJson};
+use super::filter::{Filter, FilterScript};
 use super::{Answer, JSON_UTF8, no_data, profile};
 use crate::parameters::Parameters;
 use crate::problem::Problem;
@@ -36,7 +36,7 @@ pub fn scripts_of_query(query: &str, manifest: &Manifest) -> Result<[String; 2],
 async fn answer(
     api: Api,
     request: HttpRequest,
-    script: impl FnOnce(&Manifest) -> ScriptJson + Send + 'static,
+    script: impl FnOnce(&Manifest) -> FilterScript + Send + 'static,
 ) -> Answer {
     let id = profile(&api, &request)?;
     let script = api.service.ask(vec![id], move |profiles, _| Ok(script(profiles[0].manifest())));

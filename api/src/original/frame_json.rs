@@ -1,11 +1,13 @@
 //! Frames as the original showed them.
 
 use bytehound_index::{Backtrace, Frame};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::borrow::Cow;
 
-#[derive(Serialize)]
-pub(super) struct FrameJson<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "OriginalFrame")]
+pub(crate) struct FrameJson<'a> {
     address: u64,
     address_s: String,
     count: u64,

@@ -3,26 +3,30 @@
 use super::frame_json::FrameJson;
 use super::timeval::{Clock, Timeval};
 use bytehound_index::{BacktraceSummary, Group};
+use schemars::JsonSchema;
 use serde::Serialize;
 
-#[derive(Serialize)]
-pub(super) struct GroupJson<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "OriginalGroup")]
+pub(crate) struct GroupJson<'a> {
     pub(super) all: SumsJson,
     pub(super) only_matched: SumsJson,
     pub(super) backtrace_id: u32,
     pub(super) backtrace: Vec<FrameJson<'a>>,
 }
 
-#[derive(Serialize)]
-pub(super) struct SumsJson {
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct SumsJson {
     size: u64,
     min_size: u64,
     max_size: u64,
     min_timestamp: Timeval,
     min_timestamp_relative: Timeval,
+    #[schemars(with = "Option<f32>")]
     min_timestamp_relative_p: f32,
     max_timestamp: Timeval,
     max_timestamp_relative: Timeval,
+    #[schemars(with = "Option<f32>")]
     max_timestamp_relative_p: f32,
     interval: Timeval,
     leaked_count: u64,
@@ -35,7 +39,7 @@ pub(super) struct SumsJson {
 }
 
 /// The numbers of [`SumsJson`], before they are written as it wants them. Times are µs since 1970.
-pub(super) struct Sums {
+pub(crate) struct Sums {
     pub(super) size: u64,
     pub(super) min_size: u64,
     pub(super) max_size: u64,

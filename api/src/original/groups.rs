@@ -4,7 +4,7 @@ use super::filter::Filter;
 use super::frame_json::frames;
 use super::graphs::GraphUrls;
 use super::group_json::{GroupJson, Sums};
-use super::page::{Page, unread, write_array};
+use super::page::{Page, write_list};
 use super::timeval::Clock;
 use super::{Answer, JSON, streamed};
 use crate::parameters::Parameters;
@@ -14,7 +14,6 @@ use crate::stream::ChunkWriter;
 use actix_web::HttpRequest;
 use bytehound_actors::ServiceError;
 use bytehound_index::{BacktraceSummary, Cancel, Group, Predicate, Profile};
-use std::io::Write;
 use std::sync::Arc;
 
 /// By what groups are sorted, and of which of their two sums.
@@ -76,9 +75,7 @@ impl Question {
         let shown = self.page.cut(&mut sorted, |(key, group)| (*key, group.backtrace));
         cancel.check()?;
         let shown = shown.map(|(_, group)| self.group_json(profile, group, &summary(group, summaries)));
-        writer.write_all(b"{\"allocations\":").map_err(unread)?;
-        write_array(writer, shown).map_err(unread)?;
-        write!(writer, ",\"total_count\":{}}}", groups.len()).map_err(unread)
+        write_list(writer, "allocations", shown, groups.len() as u64)
     }
 
     fn group_json<'a>(

@@ -6,11 +6,12 @@ use crate::profile_json::ready_manifest;
 use crate::state::Api;
 use actix_web::HttpResponse;
 use bytehound_index::Manifest;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::HashSet;
 
-#[derive(Serialize)]
-struct DataJson<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct DataJson<'a> {
     id: &'a str,
     executable: &'a str,
     cmdline: String,

@@ -7,10 +7,11 @@ use crate::parameters::Parameters;
 use crate::state::Api;
 use actix_web::HttpRequest;
 use bytehound_index::Mallopt;
+use schemars::JsonSchema;
 use serde::Serialize;
 
-#[derive(Serialize)]
-struct MalloptJson<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct MalloptJson<'a> {
     #[serde(flatten)]
     call: CallJson<'a>,
     raw_param: i32,

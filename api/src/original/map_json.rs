@@ -4,10 +4,12 @@ use super::frame_json::{FrameJson, frames};
 use super::timeval::{Clock, Instant, Timeval};
 use bytehound_index::layout::UsageRecord;
 use bytehound_index::{Access, Map, MapCall, Profile, Region};
+use schemars::JsonSchema;
 use serde::Serialize;
 
-#[derive(Serialize)]
-pub(super) struct MapJson<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "OriginalMap")]
+pub(crate) struct MapJson<'a> {
     id: u32,
     address: u64,
     address_s: String,
@@ -30,7 +32,7 @@ pub(super) struct MapJson<'a> {
     usage_history: Option<Vec<UsageJson>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct UnmapJson<'a> {
     timestamp: Timeval,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -38,8 +40,8 @@ struct UnmapJson<'a> {
 }
 
 /// A call of `mmap`, `munmap` or `mallopt`.
-#[derive(Serialize)]
-pub(super) struct CallJson<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct CallJson<'a> {
     #[serde(flatten)]
     at: Instant,
     thread: u32,
@@ -49,7 +51,7 @@ pub(super) struct CallJson<'a> {
     backtrace: Option<Vec<FrameJson<'a>>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[expect(clippy::struct_excessive_bools, reason = "the kernel has these four")]
 struct AccessJson {
     is_readable: bool,
@@ -58,7 +60,8 @@ struct AccessJson {
     is_shared: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "OriginalRegion")]
 struct RegionJson<'a> {
     address: u64,
     address_s: String,
@@ -76,20 +79,21 @@ struct RegionJson<'a> {
     name: &'a str,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct RemovedJson<'a> {
     timestamp: Timeval,
     sources: Vec<RemovalJson<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct RemovalJson<'a> {
     address: u64,
     length: u64,
     source: CallJson<'a>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "OriginalUsage")]
 struct UsageJson {
     #[serde(flatten)]
     at: Instant,

@@ -3,7 +3,7 @@
 use super::filter::Filter;
 use super::graphs::GraphUrls;
 use super::map_json::MapView;
-use super::page::{Page, unread, write_array};
+use super::page::{Page, write_list};
 use super::{Answer, JSON, streamed};
 use crate::parameters::Parameters;
 use crate::problem::Problem;
@@ -13,7 +13,6 @@ use actix_web::HttpRequest;
 use bytehound_actors::ServiceError;
 use bytehound_index::{Cancel, Map, MapId, MapPredicate, Profile};
 use std::cmp::Reverse;
-use std::io::Write;
 use std::sync::Arc;
 
 pub(super) type Key = fn(&Map<'_>) -> u64;
@@ -79,8 +78,6 @@ impl Question {
             let graphs = self.graphs.as_ref().map(|urls| urls.of_map(map.id));
             self.view.map(profile, map, graphs.map(|urls| urls.map(Some)).unwrap_or_default())
         });
-        writer.write_all(b"{\"maps\":").map_err(unread)?;
-        write_array(writer, shown).map_err(unread)?;
-        write!(writer, ",\"total_count\":{total_count}}}").map_err(unread)
+        write_list(writer, "maps", shown, total_count as u64)
     }
 }

@@ -81,6 +81,21 @@ pub(super) fn write_array<T: Serialize>(
     writer.write_all(b"]")
 }
 
+/// A list and its length, as `{"name": [elements], "total_count": total}`.
+pub(super) fn write_list<W: Write, T: Serialize>(
+    writer: &mut W,
+    name: &str,
+    elements: impl IntoIterator<Item = T>,
+    total_count: u64,
+) -> Result<(), ServiceError> {
+    let write = |writer: &mut W| {
+        write!(writer, "{{\"{name}\":")?;
+        write_array(writer, elements)?;
+        write!(writer, ",\"total_count\":{total_count}}}")
+    };
+    write(writer).map_err(unread)
+}
+
 /// What cannot be written has nobody who would read it.
 pub(super) fn unread(_: io::Error) -> ServiceError {
     ServiceError::Cancelled

@@ -1,12 +1,23 @@
 //! `GET /data/{id}/regions`: where allocations lie.
 
 use super::filter::Filter;
-use super::page::{unread, write_array};
+use super::page::unread;
 use super::{Answer, JSON, streamed};
 use crate::parameters::Parameters;
 use crate::state::Api;
 use actix_web::HttpRequest;
-use std::io::Write;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// Ranges of addresses: their first, and the first behind them.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct RegionsJson {
+    main_heap_start: u64,
+    main_heap_end: u64,
+    main_heap_start_s: String,
+    main_heap_end_s: String,
+    regions: Vec<(u64, u64)>,
+}
 
 /// The ranges of addresses that allocations took, those that touch put together.
 pub(crate) async fn regions(api: Api, request: HttpRequest) -> Answer {
@@ -15,14 +26,14 @@ pub(crate) async fn regions(api: Api, request: HttpRequest) -> Answer {
         let rows = profile.rows(&*filter.selection(profile, cancel)?, cancel)?;
         let (start, end) = profile.main_heap(cancel)?.map_or((0, 0), |heap| (heap.start, heap.end));
         let extents = profile.extents(&rows, cancel)?;
-        write!(
-            writer,
-            "{{\"main_heap_start\":{start},\"main_heap_end\":{end},\"main_heap_start_s\":\"{start}\",\
-             \"main_heap_end_s\":\"{end}\",\"regions\":"
-        )
-        .map_err(unread)?;
-        write_array(writer, extents.into_iter().map(|extent| (extent.start, extent.end))).map_err(unread)?;
-        writer.write_all(b"}").map_err(unread)
+        let regions = RegionsJson {
+            main_heap_start: start,
+            main_heap_end: end,
+            main_heap_start_s: start.to_string(),
+            main_heap_end_s: end.to_string(),
+            regions: extents.into_iter().map(|extent| (extent.start, extent.end)).collect(),
+        };
+        serde_json::to_writer(writer, &regions).map_err(|error| unread(error.into()))
     })
     .await
 }

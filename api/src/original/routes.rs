@@ -1,6 +1,16 @@
 //! Which path of the original's goes where.
 
-use super::filter::{all_of_allocations, all_of_backtraces, all_of_maps};
+use super::allocation_json::AllocationJson;
+use super::backtraces::{BacktraceJson, RawJson};
+use super::filter::{FilterScript, all_of_allocations, all_of_backtraces, all_of_maps};
+use super::frame_json::FrameJson;
+use super::group_json::GroupJson;
+use super::list::DataJson;
+use super::mallopts::MalloptJson;
+use super::map_json::MapJson;
+use super::regions::RegionsJson;
+use super::static_initializers::Places;
+use super::tree::NodeJson;
 use super::{
     allocations, ascii_tree, backtraces, exports, filter_script, graphs, groups, heaptrack, list, mallopts,
     maps, regions, replay, script, static_initializers, statics_ascii_tree, timelines, tree,
@@ -8,9 +18,11 @@ use super::{
 use crate::operation::Operation;
 use crate::parameter::{Parameter, words};
 use crate::resource::Resource;
+use crate::script_json::ScriptJson;
 use actix_web::http::Method;
 use actix_web::{FromRequest, Handler, Responder};
-use serde_json::Value;
+use bytehound_index::{CompatibleMapTimeline, CompatibleTimeline};
+use schemars::JsonSchema;
 
 const SORT_BY: &str = "what to order by";
 const SORT_OF_ALLOCATIONS: Parameter = Parameter::word("sort_by", &words(&allocations::SORTS), SORT_BY);
@@ -33,15 +45,18 @@ pub(crate) fn resources() -> Vec<Resource> {
 }
 
 fn lists() -> Vec<Resource> {
-    let allocations = json("allocations", "allocations, one by one")
+    let allocations = original("allocations", "allocations, one by one")
+        .gives_list::<AllocationJson<'_>>("allocations")
         .takes(&all_of_allocations())
         .takes(&PAGE)
         .takes(&[SORT_OF_ALLOCATIONS, STRIP]);
-    let groups = json("allocation_groups", "allocations by backtrace")
+    let groups = original("allocation_groups", "allocations by backtrace")
+        .gives_list::<GroupJson<'_>>("allocations")
         .takes(&all_of_allocations())
         .takes(&PAGE)
         .takes(&[Parameter::text("sort_by", SORT_BY), GRAPHS, STRIP]);
-    let maps = json("maps", "mapped memory").takes(&all_of_maps()).takes(&PAGE).takes(&[
+    let maps = original("maps", "mapped memory").gives_list::<MapJson<'_>>("maps");
+    let maps = maps.takes(&all_of_maps()).takes(&PAGE).takes(&[
         SORT_OF_MAPS,
         Parameter::integer("id", "the map with this number"),
         Parameter::word("with_regions", BOOLEANS, "whether each has its regions"),
@@ -49,9 +64,16 @@ fn lists() -> Vec<Resource> {
         GRAPHS,
         STRIP,
     ]);
-    let backtraces = json("backtraces", "all backtraces").takes(&all_of_backtraces()).takes(&[STRIP]);
+    let backtraces = original("backtraces", "all backtraces")
+        .gives_list::<Vec<FrameJson<'_>>>("backtraces")
+        .takes(&all_of_backtraces())
+        .takes(&[STRIP]);
     vec![
-        Resource::original("/list").on(Method::GET, list::list, json("list", "what there is")),
+        Resource::original("/list").on(
+            Method::GET,
+            list::list,
+            json::<Vec<DataJson<'_>>>("list", "what there is"),
+        ),
         data("allocations", allocations::allocations, allocations),
         data("allocation_groups", groups::allocation_groups, groups),
         data("maps", maps::maps, maps),
@@ -59,31 +81,40 @@ fn lists() -> Vec<Resource> {
         data(
             "backtrace/{backtrace_id}",
             backtraces::backtrace,
-            json("backtrace", "one backtrace").takes(&[STRIP]),
+            json::<BacktraceJson<'_>>("backtrace", "one backtrace").takes(&[STRIP]),
         ),
         data(
             "raw_allocations",
             backtraces::raw_allocations,
-            json("raw_allocations", "of every allocation the addresses of its backtrace"),
+            json::<Vec<RawJson>>("raw_allocations", "of every allocation the addresses of its backtrace"),
         ),
         data(
             "regions",
             regions::regions,
-            json("regions", "ranges of addresses that allocations took").takes(&all_of_allocations()),
+            json::<RegionsJson>("regions", "ranges of addresses that allocations took")
+                .takes(&all_of_allocations()),
         ),
-        data("mallopts", mallopts::mallopts, json("mallopts", "calls of `mallopt`").takes(&[STRIP])),
+        data(
+            "mallopts",
+            mallopts::mallopts,
+            json::<Vec<MalloptJson<'_>>>("mallopts", "calls of `mallopt`").takes(&[STRIP]),
+        ),
     ]
 }
 
 fn over_time() -> Vec<Resource> {
     vec![
-        data("timeline", timelines::timeline, json("timeline", "memory over time")),
+        data("timeline", timelines::timeline, json::<CompatibleTimeline>("timeline", "memory over time")),
         data(
             "timeline_leaked",
             timelines::timeline_leaked,
-            json("timeline_leaked", "leaked memory over time"),
+            json::<CompatibleTimeline>("timeline_leaked", "leaked memory over time"),
         ),
-        data("timeline_maps", timelines::timeline_maps, json("timeline_maps", "mapped memory over time")),
+        data(
+            "timeline_maps",
+            timelines::timeline_maps,
+            json::<CompatibleMapTimeline>("timeline_maps", "mapped memory over time"),
+        ),
         data(
             "allocation_graph/{backtrace_id}/{name}",
             graphs::allocation_graph,
@@ -94,7 +125,8 @@ fn over_time() -> Vec<Resource> {
 }
 
 fn trees() -> Vec<Resource> {
-    let paths = json("tree", "allocations along the paths of their backtraces").takes(&all_of_allocations());
+    let paths = json::<NodeJson<'_>>("tree", "allocations along the paths of their backtraces")
+        .takes(&all_of_allocations());
     let text = text("allocation_ascii_tree", "the same as text").takes(&all_of_allocations());
     vec![
         data("tree", tree::tree, paths.takes(&[STRIP])),
@@ -119,8 +151,8 @@ fn exported() -> Vec<Resource> {
 }
 
 fn statics() -> Vec<Resource> {
-    let constants = || json("dynamic_constants", "memory that initialisers of constants keep");
-    let statics = || json("dynamic_statics", "memory that initialisers of statics keep");
+    let constants = || json::<Places>("dynamic_constants", "memory that initialisers of constants keep");
+    let statics = || json::<Places>("dynamic_statics", "memory that initialisers of statics keep");
     let constants_tree = || text("dynamic_constants_ascii_tree", "the same as text");
     let statics_tree = || text("dynamic_statics_ascii_tree", "the same as text");
     [
@@ -139,9 +171,10 @@ fn statics() -> Vec<Resource> {
 }
 
 fn scripts() -> Vec<Resource> {
-    let of_allocations = json("allocation_filter_to_script", "a filter of allocations as a script");
-    let of_maps = json("map_filter_to_script", "a filter of maps as a script");
-    let execute = json("execute_script", "runs the body").takes_bytes("text/plain");
+    let of_allocations =
+        json::<FilterScript>("allocation_filter_to_script", "a filter of allocations as a script");
+    let of_maps = json::<FilterScript>("map_filter_to_script", "a filter of maps as a script");
+    let execute = json::<ScriptJson>("execute_script", "runs the body").takes_bytes("text/plain");
     vec![
         data(
             "allocation_filter_to_script",
@@ -184,9 +217,8 @@ fn original(name: &str, about: &'static str) -> Operation {
     Operation::new(&format!("original_{name}"), about).fails_in_words()
 }
 
-/// What 0.11 answered: its documentation has the fields.
-fn json(name: &str, about: &'static str) -> Operation {
-    original(name, about).gives_json::<Value>(200)
+fn json<T: JsonSchema>(name: &str, about: &'static str) -> Operation {
+    original(name, about).gives_json::<T>(200)
 }
 
 fn text(name: &str, about: &'static str) -> Operation {

@@ -6,6 +6,7 @@ use super::{Answer, JSON_UTF8, streamed};
 use crate::state::Api;
 use actix_web::HttpRequest;
 use bytehound_index::{Backtrace, BacktraceId, Cancel, IndexError, Predicate, Profile, Selection};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 
@@ -28,22 +29,22 @@ pub(super) enum Kind {
 }
 
 /// How many allocations, and what can be used of them.
-#[derive(Clone, Copy, Default, Serialize)]
-pub(super) struct Sum {
+#[derive(Clone, Copy, Default, Serialize, JsonSchema)]
+pub(crate) struct Sum {
     pub(super) count: u64,
     pub(super) size: u64,
 }
 
-#[derive(Default, Serialize)]
-pub(super) struct File {
+#[derive(Default, Serialize, JsonSchema)]
+pub(crate) struct File {
     #[serde(flatten)]
     pub(super) sum: Sum,
     pub(super) per_line: BTreeMap<u32, Sum>,
 }
 
 /// What was allocated, by the place of the initialiser.
-#[derive(Default, Serialize)]
-pub(super) struct Places {
+#[derive(Default, Serialize, JsonSchema)]
+pub(crate) struct Places {
     #[serde(flatten)]
     pub(super) sum: Sum,
     pub(super) per_file: BTreeMap<String, File>,

@@ -1,10 +1,11 @@
 //! Times as the original wrote them.
 
 use bytehound_index::Manifest;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// µs in whole seconds and nanoseconds.
-#[derive(Clone, Copy, Serialize)]
+#[derive(Clone, Copy, Serialize, JsonSchema)]
 pub(super) struct Timeval {
     secs: u64,
     fract_nsecs: u32,
@@ -17,13 +18,15 @@ impl Timeval {
 }
 
 /// An instant, its distance from the start of a profile, and that as a share of the profile's runtime.
-#[derive(Clone, Copy, Serialize)]
+#[derive(Clone, Copy, Serialize, JsonSchema)]
 pub(super) struct Instant {
     #[serde(rename = "timestamp")]
     pub(super) absolute: Timeval,
     #[serde(rename = "timestamp_relative")]
     pub(super) relative: Timeval,
+    /// Of a profile that took no time it is `null`.
     #[serde(rename = "timestamp_relative_p")]
+    #[schemars(with = "Option<f32>")]
     pub(super) share: f32,
 }
 

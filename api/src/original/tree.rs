@@ -8,7 +8,23 @@ use crate::parameters::Parameters;
 use crate::state::Api;
 use crate::tree::{Node, Step, Tree};
 use actix_web::HttpRequest;
+use schemars::JsonSchema;
 use std::io::{self, Write};
+
+/// A node, which is written before it is known what hangs on it. The root has no frame.
+#[derive(JsonSchema)]
+#[schemars(rename = "OriginalNode")]
+#[expect(dead_code, reason = "it is the shape of what is written")]
+pub(crate) struct NodeJson<'a> {
+    size: u64,
+    count: u64,
+    /// Seconds since 1970.
+    first: u64,
+    last: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<FrameJson<'a>>,
+    children: Vec<NodeJson<'a>>,
+}
 
 /// What was allocated, along the paths of the backtraces.
 pub(crate) async fn tree(api: Api, request: HttpRequest) -> Answer {

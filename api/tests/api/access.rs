@@ -6,7 +6,7 @@ use bytehound_store::Scope;
 use serde_json::json;
 
 /// A method, a path, a body, and the scope that they need.
-const REQUESTS: [(&str, &str, &str, Scope); 14] = [
+const REQUESTS: [(&str, &str, &str, Scope); 15] = [
     ("GET", "/list", "", Scope::Read),
     ("GET", "/data/last/allocation_groups", "", Scope::Read),
     ("GET", "/v1/profiles", "", Scope::Read),
@@ -16,6 +16,7 @@ const REQUESTS: [(&str, &str, &str, Scope); 14] = [
     ("POST", "/v1/profiles/last/groups", "{}", Scope::Read),
     ("POST", "/v1/comparisons", "{}", Scope::Read),
     ("POST", "/v1/profiles", "no capture", Scope::Write),
+    ("PUT", "/v1/profiles/last", "no capture", Scope::Write),
     ("PATCH", "/v1/profiles/last", "{}", Scope::Write),
     ("POST", "/script", "println(1)", Scope::Script),
     ("POST", "/v1/scripts", "println(1)", Scope::Script),
@@ -46,6 +47,25 @@ fn metric(page: &str, sample: &str) -> u64 {
     let line =
         page.lines().find(|line| line.starts_with(sample)).unwrap_or_else(|| panic!("{sample}: {page}"));
     line.rsplit(' ').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn whoever_may_read_may_put_every_question_in_a_body_too() {
+    let server = guarded();
+    let (_, read) = server.token(&[Scope::Read]);
+    let headers = [("authorization", read.as_str())];
+    let document = server.get_with("/v1/openapi.json", &headers).json();
+    let is_question = |methods: &serde_json::Value| {
+        methods["post"]["operationId"].as_str().is_some_and(|name| name.ends_with("_by_body"))
+    };
+    let paths = document["paths"].as_object().unwrap();
+    let questions: Vec<_> = paths.iter().filter(|(_, methods)| is_question(methods)).collect();
+    assert!(questions.len() >= 10, "{questions:?}");
+    for (path, _) in questions {
+        let body = Some(("application/json", b"{}".as_slice()));
+        let answer = server.request_with("post", &path.replace("{id}", "last"), body, &headers);
+        assert_eq!(answer.status, 404, "{path}: there is no profile to ask, and nothing else is wrong");
+    }
 }
 
 #[test]

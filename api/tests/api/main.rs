@@ -14,6 +14,7 @@ mod original;
 mod original_routes;
 mod problems;
 mod profiles;
+mod put;
 mod questions;
 mod recorded;
 mod scripts;

@@ -1,5 +1,6 @@
 //! The timeline of maps in the shape that Bytehound 0.11 gave it.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::timeline::{changes, timeline};
@@ -14,7 +15,7 @@ const BUCKETS: u64 = 1000;
 /// The value of a point is the largest of its bucket; a bucket in which nothing changed repeats the one before it. The
 /// last bucket has a second point, 1 µs later, with the values that were left; if there is only one bucket, a point
 /// with zeros stands 1 µs before it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct CompatibleMapTimeline {
     /// Milliseconds since 1970.
     pub xs: Vec<u64>,

@@ -1,5 +1,6 @@
 //! Timelines in the shape that Bytehound 0.11 gave them.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Timeline;
@@ -10,7 +11,7 @@ use crate::TimeBucket;
 /// The value of a point is the largest of its bucket; a bucket in which nothing happened repeats the one before it. The
 /// last bucket has a second point, 1 µs later, with the values that were left; if there is only one bucket, a point
 /// with zeros stands 1 µs before it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct CompatibleTimeline {
     /// Milliseconds since 1970.
     pub xs: Vec<u64>,

@@ -44,11 +44,16 @@ impl IncomingCapture {
         &self.first_bytes
     }
 
+    /// The id of what was received so far.
+    #[must_use]
+    pub fn id(&self) -> ProfileId {
+        ProfileId::of(&self.hasher.finalize())
+    }
+
     /// What was received so far.
     #[must_use]
     pub fn prefix(&self) -> CapturePrefix {
-        let id = ProfileId::of(&self.hasher.finalize());
-        CapturePrefix::new(self.captures.clone(), self.path.clone(), id, self.len)
+        CapturePrefix::new(self.captures.clone(), self.path.clone(), self.id(), self.len)
     }
 
     /// Makes the capture a profile. When this returns, neither a kill nor a power cut loses it.
@@ -56,8 +61,7 @@ impl IncomingCapture {
     /// The same bytes again are the same profile: its labels are merged, the last value winning.
     pub fn commit(self, new: NewProfile) -> Result<Received> {
         self.file.sync_all().map_err(StoreError::io("sync", &self.path))?;
-        let id = ProfileId::of(&self.hasher.finalize());
-        self.captures.adopt(&self.path, id, self.len, new)
+        self.captures.adopt(&self.path, self.id(), self.len, new)
     }
 }
 

@@ -9,7 +9,7 @@ mod parameter;
 mod script;
 
 pub(super) use self::described::{all_of_allocations, all_of_backtraces, all_of_maps};
-pub(super) use self::script::ScriptJson;
+pub(super) use self::script::FilterScript;
 
 use self::parameter::{Kind, Parameter};
 use crate::errors::BAD_REGEX;

@@ -2,25 +2,26 @@
 
 use super::{Condition, Filter, Value};
 use bytehound_index::Manifest;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::fmt::Write;
 
 /// What goes before an expression, and the expression.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-pub(in crate::original) struct ScriptJson {
+#[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub(in crate::original) struct FilterScript {
     prologue: String,
     code: String,
 }
 
-impl From<ScriptJson> for String {
-    fn from(script: ScriptJson) -> Self {
+impl From<FilterScript> for String {
+    fn from(script: FilterScript) -> Self {
         script.prologue + script.code.as_str()
     }
 }
 
 impl<P: Clone> Filter<P> {
     /// The script; `all` is what it begins with where the filter has no script of its own.
-    pub(in crate::original) fn to_script(&self, all: &str, manifest: &Manifest) -> ScriptJson {
+    pub(in crate::original) fn to_script(&self, all: &str, manifest: &Manifest) -> FilterScript {
         let (prologue, first) = match &self.custom {
             Some(script) => (prologue(script), "filtered"),
             None => (String::new(), all),
@@ -32,7 +33,7 @@ impl<P: Clone> Filter<P> {
                 _ = writeln!(code, "  .{}({})", parameter.call, value.argument(manifest));
             }
         }
-        ScriptJson { prologue, code }
+        FilterScript { prologue, code }
     }
 }
 
@@ -94,7 +95,7 @@ mod tests {
     use super::*;
     use crate::parameters::Parameters;
 
-    fn script(query: &str) -> ScriptJson {
+    fn script(query: &str) -> FilterScript {
         let manifest = Manifest { start_us: 5_000_000, end_us: 7_000_000, ..Manifest::default() };
         let filter = Filter::of_allocations(&Parameters::parse(query)).unwrap();
         filter.to_script("allocations()", &manifest)
@@ -115,12 +116,13 @@ mod tests {
             .only_passing_through_function(\"a\\\"b\")\n  .only_smaller_or_equal(-1)\n  \
             .only_allocated_until_at_most(ms(1) + us(999))\n  .only_alive_at([s(1)])\n  \
             .only_group_leaked_allocations_at_least(1.0)\n";
-        assert_eq!(script(query), ScriptJson { prologue: String::new(), code: code.to_owned() });
+        assert_eq!(script(query), FilterScript { prologue: String::new(), code: code.to_owned() });
     }
 
     #[test]
     fn a_filter_with_a_script_begins_with_its_result() {
-        let ScriptJson { prologue, code } = script("custom_filter=let+a+%3D+1;%0Aallocations()&lifetime=all");
+        let FilterScript { prologue, code } =
+            script("custom_filter=let+a+%3D+1;%0Aallocations()&lifetime=all");
         assert_eq!(
             prologue,
             "fn custom_filter() {\n    let a = 1;\n    allocations()\n}\n\nlet filtered = custom_filter();\n"
