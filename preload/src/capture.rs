@@ -338,6 +338,13 @@ impl Inside {
         unsafe { self.thread.stack(frame) }
     }
 
+    /// Has what [`Self::born`] will read of the stack fetched while the block is made.
+    #[inline(always)]
+    pub(crate) fn expect_stack(&self, frame: &HookFrame) {
+        // SAFETY: as in `stack`.
+        unsafe { self.thread.expect_stack(frame) }
+    }
+
     #[inline(always)]
     fn stack_of_death(&self, frame: &HookFrame) -> Node {
         let wanted = is(Mode::Recording) && lifecycle::grabs_backtraces_on_free();

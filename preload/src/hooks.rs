@@ -451,6 +451,9 @@ mod on {
 #[inline(always)]
 fn allocate(size: usize, zeroed: bool, frame: &HookFrame, call: impl FnOnce() -> Block) -> Block {
     let inside: Option<Inside> = enter(Mode::Recording);
+    if let Some(inside) = &inside {
+        inside.expect_stack(frame);
+    }
     let block = call();
     if let Some(inside) = inside
         && !block.is_null()

@@ -6,8 +6,11 @@ use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 use crate::sys;
 
-/// Zeroed words that are made at most once and stay for good. The first word of the mapping is their number.
+/// Zeroed words that are made at most once and stay for good. They begin with a cache line; the one before has their number.
 pub(crate) struct PublishedWords(AtomicPtr<AtomicU64>);
+
+/// Words of a cache line.
+const LINE: usize = 8;
 
 impl PublishedWords {
     pub(crate) const fn new() -> Self {
@@ -22,10 +25,10 @@ impl PublishedWords {
         if start.is_null() {
             return None;
         }
-        // SAFETY: only mappings that are never unmapped are published, and their first word is how many follow.
+        // SAFETY: only mappings that are never unmapped are published, and their first word is how many follow its line.
         unsafe {
             let len = (*start).load(Ordering::Relaxed) as usize;
-            Some(core::slice::from_raw_parts(start.add(1), len))
+            Some(core::slice::from_raw_parts(start.add(LINE), len))
         }
     }
 
@@ -36,7 +39,7 @@ impl PublishedWords {
 
     #[cold]
     fn map(&self, len: usize) -> Option<&'static [AtomicU64]> {
-        let words = sys::map_words(len + 1).ok()?;
+        let words = sys::map_words(LINE + len).ok()?;
         words.first()?.store(len as u64, Ordering::Relaxed);
         let start = words.as_ptr().cast_mut();
         if self.0.compare_exchange(null_mut(), start, Ordering::AcqRel, Ordering::Acquire).is_err() {

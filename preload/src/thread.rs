@@ -137,6 +137,16 @@ impl Thread {
         }
     }
 
+    /// Has what [`Self::stack`] will read fetched.
+    ///
+    /// # Safety
+    /// As there.
+    #[inline(always)]
+    pub(crate) unsafe fn expect_stack(&self, frame: &arch::HookFrame) {
+        // SAFETY: by this function's contract nobody else has a reference.
+        unsafe { &*self.unwinder.get() }.expect(frame);
+    }
+
     /// The stack of a hook's caller, with the hook itself innermost.
     ///
     /// # Safety

@@ -239,7 +239,7 @@ mod tests {
     use std::convert::Infallible;
 
     use super::*;
-    use crate::node_table::Fingerprint;
+    use crate::fingerprint::Fingerprint;
     use crate::region::tests::region;
     use crate::stacks::Innermost;
 

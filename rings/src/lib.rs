@@ -14,9 +14,11 @@
 mod commit;
 mod drain;
 mod feed;
+mod fingerprint;
 mod finish;
 mod handover;
 mod node_table;
+mod prefetch;
 mod progress;
 mod region;
 mod ring;
@@ -26,9 +28,10 @@ mod tick;
 
 pub use commit::Commit;
 pub use drain::{Drain, Extent, Round, Sink};
+pub use fingerprint::Fingerprint;
 pub use finish::{Blocks, Finished, finish};
 pub use handover::{Clock, HANDOVER_LEN, Handover, Left, Ticket};
-pub use node_table::Fingerprint;
+pub use prefetch::prefetch;
 pub use region::Region;
 pub use ring::{Pushed, RING_LEN, Ring};
 pub use stacks::{Innermost, Stacks};

@@ -1,113 +1,102 @@
 //! Where nodes are found by what their stacks are.
 //!
-//! A table is a sequence of levels, each four times the one before. A new node goes into the first level that has room
-//! for it, so that two threads that add the same one meet. A search starts with the last level: nodes that it finds
-//! further down are noted there too, so that the next one ends at once.
+//! A table is a sequence of levels, each twice the one before. New nodes go into the last one, and whoever adds one
+//! moves some entries of the first one over. When all were moved that level is searched no more: nearly every search
+//! reads one cache line.
+//!
+//! An entry takes the first free place from where its fingerprint says. A place never becomes free again. Once there is a
+//! next level, whoever comes to a free place freezes it: it leads on to that level. So two threads that add the same
+//! stack meet.
 
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use bytehound_format::v2::batch::Node;
 
-use crate::region::Region;
+use crate::fingerprint::Fingerprint;
+use crate::prefetch::prefetch;
+use crate::region::{Plain, Region};
 
 /// Zeroed memory is an empty one.
 #[repr(C)]
 pub(crate) struct NodeTable {
-    /// Offsets of the levels. Entries are `tag << 32 | node`; 0 is empty.
-    levels: [AtomicU64; LEVELS],
-    /// The last level there is.
-    last_level: AtomicU32,
+    levels: [Level; LEVELS],
+    /// All levels before it were moved over.
+    first: AtomicU32,
+    last: AtomicU32,
+}
+
+#[repr(C)]
+struct Level {
+    /// Where its lines lie.
+    offset: AtomicU64,
+    /// Entries in it.
+    count: AtomicU32,
+    /// Stretches of it that somebody moves over, or has.
+    claimed: AtomicU32,
+    /// Stretches of it that were moved over.
+    moved: AtomicU32,
     unused: AtomicU32,
 }
 
-/// Entries of a bucket: one cache line.
-const BUCKET: usize = 8;
-const LEVELS: usize = 8;
-const LEVEL_0_LEN: usize = 1 << 15;
-
-/// What a stack is found by: the same frames in the same generation have the same one in every thread.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Fingerprint(u64);
-
-const SEED: u64 = 0xd6e8_feb8_6659_fd93;
-const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
-const TAG: u64 = 0xffff_ffff_0000_0000;
-
-impl Fingerprint {
-    /// Of the stack without frames, in a generation of modules.
-    #[inline(always)]
-    pub fn outside(generation: u32) -> Self {
-        Self(u64::from(generation))
-    }
-
-    /// Of a stack with one frame more, at `address`.
-    #[inline(always)]
-    pub fn calling(self, address: u64) -> Self {
-        let product = u128::from(self.0.rotate_left(32) ^ address ^ SEED) * u128::from(FACTOR);
-        Self((product >> 64) as u64 ^ product as u64)
-    }
-
-    /// What an entry has beside the number.
-    #[inline(always)]
-    fn tag(self) -> u64 {
-        self.0 & TAG
-    }
-
-    /// Where the bucket begins in a level of so many entries.
-    #[inline(always)]
-    fn bucket(self, len: usize) -> usize {
-        self.0 as usize % len / BUCKET * BUCKET
-    }
+/// Places for entries in one cache line.
+#[repr(C, align(64))]
+struct Line {
+    /// 0 until the entry is whole.
+    fingerprints: [AtomicU64; LINE],
+    /// 0 while the place is free.
+    nodes: [AtomicU32; LINE],
+    unused: AtomicU32,
 }
+
+// SAFETY: numbers behind atomics.
+#[expect(unsafe_code, reason = "lies in a region")]
+unsafe impl Plain for Line {}
+
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    fingerprint: &'a AtomicU64,
+    node: &'a AtomicU32,
+}
+
+const LEVELS: usize = 20;
+const LEVEL_0_LINES: usize = 1 << 12;
+/// Places of a line.
+const LINE: usize = 5;
+/// An entry lies in one of so many lines, or in the next level.
+const PROBED: usize = 64;
+/// Lines that are moved over together.
+const STRETCH: usize = 16;
+/// No node has this number.
+const FROZEN: u32 = u32::MAX;
 
 impl NodeTable {
     /// Fetches what a search will read first.
     #[inline(always)]
     pub(crate) fn prefetch(&self, region: &Region, fingerprint: Fingerprint) {
-        if let Some(first) =
-            self.places(region, self.last(), fingerprint).and_then(|mut places| places.next())
-        {
+        let lines = self.probed(region, self.last(), fingerprint);
+        if let Some(first) = lines.and_then(|mut lines| lines.next()) {
             prefetch(first);
         }
     }
 
-    /// The node with this fingerprint that `is_wanted`.
+    /// The node with this fingerprint. It is not found while it is being added.
     #[inline(always)]
-    pub(crate) fn find(
-        &self,
-        region: &Region,
-        fingerprint: Fingerprint,
-        mut is_wanted: impl FnMut(Node) -> bool,
-    ) -> Option<Node> {
-        let last = self.last();
-        for level in (0..=last).rev() {
-            for entry in self.places(region, level, fingerprint)? {
-                let found = entry.load(Ordering::Acquire);
-                if found == 0 {
-                    break;
-                }
-                if found & TAG == fingerprint.tag() && is_wanted(Node(found as u32)) {
-                    if level < last {
-                        self.note(region, last, fingerprint, found);
-                    }
-                    return Some(Node(found as u32));
+    pub(crate) fn find(&self, region: &Region, fingerprint: Fingerprint) -> Option<Node> {
+        let first = self.first();
+        for level in (first..=self.last()).rev() {
+            for place in self.places(region, level, fingerprint)? {
+                match place.fingerprint() {
+                    Fingerprint(0) => break,
+                    found if found == fingerprint => return Some(Node(place.node())),
+                    _ => {}
                 }
             }
         }
         None
     }
 
-    /// Has the next search end in the level `last`, if there is room.
-    #[cold]
-    fn note(&self, region: &Region, last: usize, fingerprint: Fingerprint, word: u64) {
-        let Some(mut places) = self.places(region, last, fingerprint) else { return };
-        if let Some(free) = places.find(|entry| entry.load(Ordering::Relaxed) == 0) {
-            // If another thread was faster, the next search tries again. Release: as in `find_or_add`.
-            let _ = free.compare_exchange(0, word, Ordering::Release, Ordering::Relaxed);
-        }
-    }
-
-    /// The node with this fingerprint that `is_wanted`, or the one that `make` gives. None if there is no memory.
+    /// The node with this fingerprint, or the one that `make` gives. `is_wanted` knows one that is being added. None if
+    /// there is no memory.
     pub(crate) fn find_or_add(
         &self,
         region: &Region,
@@ -115,66 +104,241 @@ impl NodeTable {
         is_wanted: impl Fn(Node) -> bool,
         make: impl Fn() -> Option<Node>,
     ) -> Option<Node> {
+        self.move_some(region);
+        self.put(self.first(), region, fingerprint, is_wanted, make)
+    }
+
+    /// As [`Self::find_or_add`], in a level or those behind it.
+    fn put(
+        &self,
+        from: usize,
+        region: &Region,
+        fingerprint: Fingerprint,
+        is_wanted: impl Fn(Node) -> bool,
+        make: impl Fn() -> Option<Node>,
+    ) -> Option<Node> {
         let mut ours = None;
-        for level in 0..LEVELS {
-            let places = self.places(region, level, fingerprint)?;
-            if self.last() < level {
-                self.last_level.fetch_max(level as u32, Ordering::Release);
-            }
-            for entry in places {
-                let mut found = entry.load(Ordering::Acquire);
-                if found == 0 {
-                    let Node(new) = match ours {
-                        Some(node) => node,
-                        None => *ours.insert(make()?),
-                    };
-                    // Release: whoever reads the number finds the node behind it.
-                    let word = fingerprint.tag() | u64::from(new);
-                    match entry.compare_exchange(0, word, Ordering::Release, Ordering::Acquire) {
-                        Ok(_) => return ours,
-                        Err(theirs) => found = theirs,
+        for (number, level) in self.levels.iter().enumerate().skip(from) {
+            let places = self.places(region, number, fingerprint)?;
+            self.last.fetch_max(number as u32, Ordering::AcqRel);
+            for place in places {
+                let found = match place.node() {
+                    0 if number < self.last() || level.is_full(number) => place.take(FROZEN),
+                    0 => {
+                        ours = ours.or_else(&make);
+                        place.take(ours?.0)
                     }
+                    found => found,
+                };
+                if found == FROZEN {
+                    break;
                 }
-                if found & TAG == fingerprint.tag() && is_wanted(Node(found as u32)) {
-                    return Some(Node(found as u32));
+                if ours == Some(Node(found)) {
+                    level.count.fetch_add(1, Ordering::Relaxed);
+                    // Release: whoever reads it finds the number, and the node behind that.
+                    place.fingerprint.store(fingerprint.0, Ordering::Release);
+                    return ours;
+                }
+                if place.may_be(fingerprint) && is_wanted(Node(found)) {
+                    return Some(Node(found));
                 }
             }
         }
         None
     }
 
-    #[inline(always)]
-    fn last(&self) -> usize {
-        self.last_level.load(Ordering::Acquire) as usize
+    /// Moves a stretch of the first level over, if there is a next one.
+    fn move_some(&self, region: &Region) {
+        let first = self.first();
+        let Some(level) = self.levels.get(first).filter(|_| first < self.last()) else { return };
+        let stretches = (lines(first) / STRETCH) as u32;
+        if level.claimed.load(Ordering::Relaxed) >= stretches {
+            return;
+        }
+        let stretch = level.claimed.fetch_add(1, Ordering::Relaxed) as usize;
+        let lines = self.table(region, first).unwrap_or_default();
+        let lines = lines.get(stretch * STRETCH..(stretch + 1) * STRETCH).unwrap_or_default();
+        let places = || lines.iter().flat_map(Line::places);
+        places().for_each(|place| self.prefetch(region, place.fingerprint()));
+        // Whoever is left in the middle of it, or of adding an entry, leaves the level to be searched for good.
+        let are_moved = places().all(|place| self.move_on(first + 1, place, region));
+        // Acquire and release: who moves the last stretch speaks for all.
+        if are_moved && level.moved.fetch_add(1, Ordering::AcqRel) + 1 == stretches {
+            self.first.fetch_max(first as u32 + 1, Ordering::Release);
+        }
     }
 
-    /// The places in a level for a node with this fingerprint, in the order in which they are taken: its bucket, and
-    /// the neighbour of that. None if there is no memory.
+    /// Copies what is in a place to the levels from one on. Says whether all goes there that belongs here.
+    fn move_on(&self, to: usize, place: Place<'_>, region: &Region) -> bool {
+        let node = match place.node() {
+            0 => place.take(FROZEN),
+            node => node,
+        };
+        let fingerprint = place.fingerprint();
+        node == FROZEN
+            || fingerprint != Fingerprint(0)
+                && self.put(to, region, fingerprint, |found| found.0 == node, || Some(Node(node))).is_some()
+    }
+
+    #[inline(always)]
+    fn first(&self) -> usize {
+        // Acquire: what was moved is found in the levels from here on.
+        self.first.load(Ordering::Acquire) as usize
+    }
+
+    #[inline(always)]
+    fn last(&self) -> usize {
+        self.last.load(Ordering::Acquire) as usize
+    }
+
+    /// The places in a level for a node with this fingerprint, in the order in which they are taken.
     #[inline(always)]
     fn places<'a>(
         &self,
         region: &'a Region,
         level: usize,
         fingerprint: Fingerprint,
-    ) -> Option<impl Iterator<Item = &'a AtomicU64> + use<'a>> {
-        let len = LEVEL_0_LEN << (2 * level);
-        let table: &[AtomicU64] = region.slice_or_make(self.levels.get(level)?, len)?;
-        let bucket = |start: usize| table.get(start..start + BUCKET);
-        let start = fingerprint.bucket(len);
-        Some(bucket(start)?.iter().chain(bucket(start ^ BUCKET)?))
+    ) -> Option<impl Iterator<Item = Place<'a>> + use<'a>> {
+        Some(self.probed(region, level, fingerprint)?.flat_map(Line::places))
+    }
+
+    /// The lines of those. None if there is no memory.
+    #[inline(always)]
+    fn probed<'a>(
+        &self,
+        region: &'a Region,
+        level: usize,
+        fingerprint: Fingerprint,
+    ) -> Option<impl Iterator<Item = &'a Line> + use<'a>> {
+        let first = fingerprint.0 as usize % lines(level);
+        let (before, from) = self.table(region, level)?.split_at_checked(first)?;
+        Some(from.iter().chain(before).take(PROBED))
+    }
+
+    #[inline(always)]
+    fn table<'a>(&self, region: &'a Region, level: usize) -> Option<&'a [Line]> {
+        region.slice_or_make(&self.levels.get(level)?.offset, lines(level))
     }
 }
 
-/// Has the processor fetch what a value's cache line holds, and does not wait for it.
+/// How many lines a level has.
 #[inline(always)]
-#[expect(unsafe_code, reason = "an instruction")]
-fn prefetch(value: &AtomicU64) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: fetching faults nowhere and changes nothing.
-    unsafe {
-        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T0>(core::ptr::from_ref(value).cast());
+fn lines(level: usize) -> usize {
+    LEVEL_0_LINES << level
+}
+
+impl Level {
+    /// Whether a level of this number has as many entries as keep searches short.
+    fn is_full(&self, number: usize) -> bool {
+        self.count.load(Ordering::Relaxed) as usize >= lines(number) * LINE / 10 * 7
     }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = value;
+}
+
+impl Line {
+    #[inline(always)]
+    fn places(&self) -> impl Iterator<Item = Place<'_>> {
+        let places = self.fingerprints.iter().zip(&self.nodes);
+        places.map(|(fingerprint, node)| Place { fingerprint, node })
+    }
+}
+
+impl Place<'_> {
+    /// 0 if it is free.
+    #[inline(always)]
+    fn node(self) -> u32 {
+        // Acquire: the node was made before.
+        self.node.load(Ordering::Acquire)
+    }
+
+    /// 0 while the entry is not whole.
+    #[inline(always)]
+    fn fingerprint(self) -> Fingerprint {
+        // Acquire: the number was stored before.
+        Fingerprint(self.fingerprint.load(Ordering::Acquire))
+    }
+
+    /// What the place has, now that it is not free: this, if it was.
+    fn take(self, node: u32) -> u32 {
+        // Release: whoever finds the number finds the node behind it.
+        let taken = self.node.compare_exchange(0, node, Ordering::AcqRel, Ordering::Acquire);
+        taken.map_or_else(|theirs| theirs, |_| node)
+    }
+
+    fn may_be(self, fingerprint: Fingerprint) -> bool {
+        let found = self.fingerprint();
+        found == fingerprint || found == Fingerprint(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::region::tests::region;
+
+    fn fingerprint(number: u32) -> Fingerprint {
+        Fingerprint::outside(0).calling(number.into())
+    }
+
+    /// Adds the nodes of so many numbers, unless they are there.
+    fn fill(table: &NodeTable, region: &Region, numbers: impl Iterator<Item = u32>) {
+        for number in numbers {
+            let is_wanted = |node| node == Node(number);
+            let added = table.find_or_add(region, fingerprint(number), is_wanted, || Some(Node(number)));
+            assert_eq!(added, Some(Node(number)));
+        }
+    }
+
+    fn table() -> NodeTable {
+        // SAFETY: zeroed memory is an empty one.
+        #[expect(unsafe_code, reason = "as it lies in a region")]
+        unsafe {
+            core::mem::zeroed()
+        }
+    }
+
+    #[test]
+    fn entries_move_to_larger_levels_until_one_holds_all() {
+        let (table, region) = (table(), region(64 << 20));
+        let (mut settled, mut levels) = (0, 0);
+        for number in 1..400_000 {
+            fill(&table, region, number..=number);
+            settled += u32::from(table.first() == table.last());
+            levels = levels.max(table.last() - table.first());
+        }
+        assert!(table.last() >= 4 && levels == 1, "a level is empty before the next one but one begins");
+        assert!(settled > 300_000, "one level has all most of the time: {settled}");
+        assert!((1..400_000).all(|number| table.find(region, fingerprint(number)) == Some(Node(number))));
+        assert_eq!(table.find(region, fingerprint(400_000)), None);
+    }
+
+    #[test]
+    fn one_that_is_being_added_is_met_and_keeps_its_level() {
+        let (table, region) = (table(), region(64 << 20));
+        fill(&table, region, 1..=1);
+        let place = table.places(region, 0, fingerprint(1)).unwrap().next().unwrap();
+        place.fingerprint.store(0, Ordering::Relaxed);
+        assert_eq!(table.find(region, fingerprint(1)), None);
+        fill(&table, region, 1..100_000);
+        assert_eq!(table.first(), 0, "the level is searched for good");
+        assert!(table.last() > 0);
+        place.fingerprint.store(fingerprint(1).0, Ordering::Release);
+        assert!((1..100_000).all(|number| table.find(region, fingerprint(number)) == Some(Node(number))));
+    }
+
+    #[test]
+    fn threads_that_add_the_same_meet_however_often_the_table_grows() {
+        let (table, region) = (table(), region(256 << 20));
+        let (made, numbers) = (AtomicU32::new(0), 1..150_000);
+        let add = |number: u32| {
+            let make = || Some(Node(made.fetch_add(1, Ordering::Relaxed) << 18 | number));
+            let is_wanted = |Node(node)| node % (1 << 18) == number;
+            table.find_or_add(region, fingerprint(number), is_wanted, make).unwrap()
+        };
+        let all = || numbers.clone().map(add).collect::<Vec<_>>();
+        let (one, two) = std::thread::scope(|scope| {
+            let (one, two) = (scope.spawn(all), scope.spawn(all));
+            (one.join().unwrap(), two.join().unwrap())
+        });
+        assert!(one == two);
+    }
 }

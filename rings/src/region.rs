@@ -7,7 +7,7 @@ use crate::commit::Commits;
 use crate::stacks::Stacks;
 
 /// Tells a region from other memory. Another layout needs another number.
-const MAGIC: u64 = u64::from_le_bytes(*b"bhring01");
+const MAGIC: u64 = u64::from_le_bytes(*b"bhring02");
 /// Pieces start at a multiple of this.
 const ALIGNMENT: u64 = 128;
 

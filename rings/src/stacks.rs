@@ -6,7 +6,8 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use bytehound_format::v2::Caller;
 use bytehound_format::v2::batch::Node;
 
-use crate::node_table::{Fingerprint, NodeTable};
+use crate::fingerprint::Fingerprint;
+use crate::node_table::NodeTable;
 use crate::region::{Plain, Region};
 
 const SEGMENTS: usize = 20;
@@ -83,16 +84,10 @@ impl Stacks {
         self.table(innermost).prefetch(region, fingerprint);
     }
 
-    /// The stack with this fingerprint that `is_wanted`.
+    /// The stack with this fingerprint.
     #[inline(always)]
-    pub fn find(
-        &self,
-        region: &Region,
-        innermost: Innermost,
-        fingerprint: Fingerprint,
-        is_wanted: impl FnMut(Node) -> bool,
-    ) -> Option<Node> {
-        self.table(innermost).find(region, fingerprint, is_wanted)
+    pub fn find(&self, region: &Region, innermost: Innermost, fingerprint: Fingerprint) -> Option<Node> {
+        self.table(innermost).find(region, fingerprint)
     }
 
     /// The stack of a frame at `address` that `caller` has called; added, if it was not there. Unknown, if there
@@ -206,9 +201,7 @@ mod tests {
     }
 
     fn find(region: &Region, frames: &[u64]) -> Option<Node> {
-        let innermost = frames.last().copied();
-        let is_wanted = |node| region.stacks().get(region, node).map(|(_, address)| address) == innermost;
-        region.stacks().find(region, FRAME, fingerprint(frames), is_wanted)
+        region.stacks().find(region, FRAME, fingerprint(frames))
     }
 
     #[test]

@@ -5,13 +5,14 @@
 //! walk has that frame too, and still holds outside of it, the whole stack is known: no rule is looked up, no number.
 
 use bytehound_format::v2::batch::Node;
+use bytehound_rings::{Fingerprint, prefetch};
 
 use super::slots::Slot;
 use super::stack_cache::Machine;
 use super::visited::{Visited, agree};
 use crate::arch::Registers;
 
-const SETS: usize = 256;
+const SETS: usize = 128;
 /// Calls that differ only further out lie in one set: what calls `malloc` is often one `operator new`.
 const WAYS: usize = 4;
 /// Longer ways are not kept.
@@ -45,10 +46,10 @@ pub(super) struct Site {
     caller: Registers,
     /// The hook.
     leaf: u64,
+    /// The frame further out, with its callers.
+    outer: Fingerprint,
     /// Which filling of the cache this belongs to.
     filling: u32,
-    /// The number of the frame further out, and of its callers.
-    outer: Node,
     /// Its place in the last walk, counted from 1. 0 for no site.
     depth: u16,
     /// The caller's registers that count.
@@ -87,6 +88,13 @@ impl CallSites {
         tagged.filter(move |(_, site)| site.is(caller, leaf, filling))
     }
 
+    /// Has the processor fetch what [`Self::of`] reads first.
+    #[inline(always)]
+    pub(super) fn prefetch(&self, caller: &Registers, leaf: u64) {
+        let (set, _) = place(caller, leaf);
+        prefetch(&self.sets[set]);
+    }
+
     /// Remembers a walk: the number of its stack, a frame further out with its place, and the slots up to there.
     #[inline(always)]
     pub(super) fn set(
@@ -101,7 +109,7 @@ impl CallSites {
         let Some(place) = self.sets[set].place_for(node, tag) else { return };
         let site = &mut self.sites[set][place];
         (site.caller, site.leaf, site.filling) = (*caller, leaf, filling);
-        (site.outer, site.entered, site.needs) = (outer.node, outer.registers, needs);
+        (site.outer, site.entered, site.needs) = (outer.fingerprint, outer.registers, needs);
         // A way that is too long is none.
         site.depth = if way.len() <= SLOTS { depth as u16 } else { 0 };
         site.len = way.len() as u8;
@@ -153,7 +161,7 @@ impl Site {
     #[inline(always)]
     pub(super) fn leads_to(&self, outer: &Visited, machine: &impl Machine) -> bool {
         let way = self.slots.get(..usize::from(self.len)).unwrap_or_default();
-        outer.node == self.outer
+        outer.fingerprint == self.outer
             && agree(&outer.registers, &self.entered, outer.needs)
             && Slot::all_hold(way, machine)
     }

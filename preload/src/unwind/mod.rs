@@ -9,6 +9,7 @@ mod code;
 mod loaded;
 mod memory;
 mod numbering;
+mod recent_stacks;
 mod registered;
 mod rule;
 mod slots;
@@ -115,11 +116,20 @@ impl Unwinder {
         unsafe { Regions::latest_contains(&raw const (*this).regions, addresses) }
     }
 
+    /// Has the processor fetch what [`Self::trace`] will read first.
+    #[inline(always)]
+    pub(crate) fn expect(&self, frame: &HookFrame) {
+        let start = frame.caller();
+        cache::prefetch(start.ip.wrapping_sub(1));
+        self.cache.expect_call(&start, frame.leaf());
+    }
+
     /// The stack of a hook's caller, with the hook itself innermost.
     #[inline]
     pub(crate) fn trace(&mut self, frame: &HookFrame, region: &Region) -> Node {
         let epoch = EPOCH.load(Ordering::Acquire);
         let start = frame.caller();
+        cache::prefetch(start.ip.wrapping_sub(1));
         let stack = self.regions.stack(start.sp);
         if self.filled != (epoch & !FULL_WALKS, stack.end()) || epoch & FULL_WALKS != 0 {
             self.cache.clear();

@@ -1,7 +1,7 @@
-//! One frame's unwinding rule, in 32 bits.
+//! One frame's unwinding rule, in 28 bits.
 //!
 //! ```text
-//! bit  31   29 28           16 15        8 7         0
+//! bit  27   25 24           12 11        6 5         0
 //!     | kind  | CFA offset / 8 | bp slot   | bx slot   |
 //! ```
 //! The return address lies one word below the CFA. A slot of 0 means that the register is unchanged, `n` that
@@ -38,46 +38,53 @@ const OUTERMOST: u32 = 4;
 const TABLES: u32 = 5;
 const UNKNOWN: u32 = 6;
 
-const WORDS_MAX: i64 = (1 << 13) - 1;
+/// Bits of a packed rule.
+pub(crate) const BITS: u32 = 28;
+const KIND: u32 = 25;
+const CFA: u32 = 12;
+const BP: u32 = 6;
+
+const WORDS_MAX: i64 = (1 << (KIND - CFA)) - 1;
+const SLOT_MAX: u32 = (1 << BP) - 1;
 
 impl Frame {
     /// None if a number does not fit. Offsets are in bytes: of the CFA from its base, of slots from the CFA.
     pub(crate) fn new(base: Base, cfa: i64, bp: Option<i64>, bx: Option<i64>) -> Option<Self> {
         let words = u16::try_from(cfa / 8).ok().filter(|&words| i64::from(words) <= WORDS_MAX)?;
-        let slots = u32::from(slot(bp)?) << 8 | u32::from(slot(bx)?);
-        (cfa % 8 == 0).then_some(Self((base as u32) << 29 | u32::from(words) << 16 | slots))
+        let slots = slot(bp)? << BP | slot(bx)?;
+        (cfa % 8 == 0).then_some(Self((base as u32) << KIND | u32::from(words) << CFA | slots))
     }
 
     /// What stands for the base register, of one for each. Without a jump: which it is changes from frame to frame.
     #[inline(always)]
     pub(crate) fn of_base<T: Copy>(self, of_sp: T, of_bp: T, of_bx: T) -> T {
-        let of_others = if self.0 >> 29 == BX { of_bx } else { of_bp };
-        if self.0 >> 29 == SP { of_sp } else { of_others }
+        let of_others = if self.0 >> KIND == BX { of_bx } else { of_bp };
+        if self.0 >> KIND == SP { of_sp } else { of_others }
     }
 
     /// Bytes from the base register to the CFA.
     #[inline(always)]
     pub(crate) fn cfa_offset(self) -> u64 {
-        u64::from(self.0 >> 16 & WORDS_MAX as u32) * 8
+        u64::from(self.0 >> CFA & WORDS_MAX as u32) * 8
     }
 
     /// Bytes from the slot of the frame pointer up to the CFA; 0 if it is unchanged.
     #[inline(always)]
     pub(crate) fn bp_distance(self) -> u16 {
-        (self.0 >> 8 & 0xff) as u16 * 8
+        (self.0 >> BP & SLOT_MAX) as u16 * 8
     }
 
     /// As [`Self::bp_distance`], of the third register.
     #[inline(always)]
     pub(crate) fn bx_distance(self) -> u16 {
-        (self.0 & 0xff) as u16 * 8
+        (self.0 & SLOT_MAX) as u16 * 8
     }
 }
 
-fn slot(offset: Option<i64>) -> Option<u8> {
+fn slot(offset: Option<i64>) -> Option<u32> {
     let Some(offset) = offset else { return Some(0) };
-    let words = u8::try_from(-(offset / 8)).ok()?;
-    (offset % 8 == 0 && words > 0).then_some(words)
+    let words = u32::try_from(-(offset / 8)).ok()?;
+    (offset % 8 == 0 && (1..=SLOT_MAX).contains(&words)).then_some(words)
 }
 
 impl Rule {
@@ -86,15 +93,15 @@ impl Rule {
     pub(crate) fn pack(self) -> u32 {
         match self {
             Self::Frame(Frame(packed)) => packed,
-            Self::Outermost => OUTERMOST << 29,
-            Self::Tables => TABLES << 29,
-            Self::Unknown => UNKNOWN << 29,
+            Self::Outermost => OUTERMOST << KIND,
+            Self::Tables => TABLES << KIND,
+            Self::Unknown => UNKNOWN << KIND,
         }
     }
 
     #[inline(always)]
     pub(crate) fn unpack(packed: u32) -> Self {
-        match packed >> 29 {
+        match packed >> KIND {
             SP..=BX => Self::Frame(Frame(packed)),
             OUTERMOST => Self::Outermost,
             TABLES => Self::Tables,
@@ -112,7 +119,7 @@ mod tests {
         let frames = [
             Frame::new(Base::Sp, 8, None, None),
             Frame::new(Base::Bp, 16, Some(-16), None),
-            Frame::new(Base::Bx, 8 * WORDS_MAX, Some(-8 * 255), Some(-24)),
+            Frame::new(Base::Bx, 8 * WORDS_MAX, Some(-8 * 63), Some(-24)),
         ];
         let rules = frames.map(|frame| Rule::Frame(frame.unwrap()));
         for rule in rules.into_iter().chain([Rule::Outermost, Rule::Tables, Rule::Unknown]) {
@@ -127,7 +134,7 @@ mod tests {
         assert_eq!(Frame::new(Base::Sp, -8, None, None), None);
         assert_eq!(Frame::new(Base::Sp, 8 * (WORDS_MAX + 1), None, None), None);
         assert_eq!(Frame::new(Base::Sp, 8, Some(8), None), None);
-        assert_eq!(Frame::new(Base::Sp, 8, Some(-8 * 256), None), None);
+        assert_eq!(Frame::new(Base::Sp, 8, Some(-8 * 64), None), None);
         assert_eq!(Frame::new(Base::Sp, 8, None, Some(-12)), None);
     }
 

@@ -9,13 +9,13 @@
 //!
 //! Frames that were left by other ways than a packed rule are barriers: the slots they depend on are not known.
 
-use bytehound_format::v2::Caller;
 use bytehound_format::v2::batch::Node;
-use bytehound_rings::{Fingerprint, Innermost, Region};
+use bytehound_rings::{Fingerprint, Region};
 
 use super::FRAMES_MAX;
 use super::call_sites::{Call, CallSites, Site};
 use super::numbering;
+use super::recent_stacks::RecentStacks;
 use super::slots::{SLOTS_MAX, Slot, Slots};
 use super::visited::{BP, BX, Visited};
 use crate::arch::Registers;
@@ -48,6 +48,7 @@ pub(super) struct StackCache {
     /// Counts how often the last walk was forgotten.
     filling: u32,
     sites: CallSites,
+    recent: RecentStacks,
     slots: Slots<{ SLOTS_MAX * FRAMES_MAX }>,
     /// The outermost frame first; behind `len` of them the hook.
     frames: [Visited; FRAMES_MAX + 1],
@@ -85,19 +86,23 @@ impl StackCache {
         if let Some(node) = self.met(&caller, leaf, machine) {
             return node;
         }
-        let prefetch = |fingerprint: Fingerprint| {
-            region.stacks().prefetch(region, Innermost::Hook, fingerprint.calling(leaf))
-        };
-        let (mut kept, mut fresh) = self.find(caller, machine, &prefetch);
+        let (mut kept, mut fresh) = self.find(caller, leaf, machine);
         if kept + fresh > FRAMES_MAX {
             // Too deep to keep the outermost frames: those that fit are found without the last walk.
             self.clear();
-            (kept, fresh) = self.find(caller, machine, &prefetch);
+            (kept, fresh) = self.find(caller, leaf, machine);
         }
         self.keep(kept, fresh, generation, leaf);
-        let node = self.number(kept, generation, region);
+        let walked = self.frames.get_mut(..=self.len).unwrap_or_default();
+        let node = numbering::number(walked, &mut self.recent, generation, region);
         self.remember(kept, &caller, leaf, node);
         node
+    }
+
+    /// Fetches what is known of calls from a place.
+    #[inline(always)]
+    pub(super) fn expect_call(&self, caller: &Registers, leaf: u64) {
+        self.sites.prefetch(caller, leaf);
     }
 
     /// The stack of a call that was met lately, if all is as it was then.
@@ -135,15 +140,9 @@ impl StackCache {
         }
     }
 
-    /// Finds how many of the last walk's frames are still there, and how many fresh ones are inside them. `prefetch`
-    /// hears of the stack that this will be, before it is certain.
+    /// Finds how many of the last walk's frames are still there, and how many fresh ones are inside them.
     #[inline(always)]
-    fn find(
-        &mut self,
-        start: Registers,
-        machine: &mut impl Machine,
-        prefetch: &impl Fn(Fingerprint),
-    ) -> (usize, usize) {
+    fn find(&mut self, start: Registers, leaf: u64, machine: &mut impl Machine) -> (usize, usize) {
         self.fresh[0] = Visited::first(start);
         let mut fresh = 0;
         // Frames of the last walk that are not inside the current one.
@@ -152,12 +151,8 @@ impl StackCache {
             while self.innermost(candidates).is_some_and(|inner| inner.registers.sp < frame.registers.sp) {
                 candidates -= 1;
             }
-            let candidate = self.innermost(candidates).filter(|candidate| candidate.is_entered_as(frame));
-            if let Some(candidate) = candidate {
-                let inside = self.fresh.get(..fresh).unwrap_or_default().iter().rev();
-                prefetch(
-                    inside.fold(candidate.fingerprint, |outside, frame| outside.calling(frame.registers.ip)),
-                );
+            if self.innermost(candidates).is_some_and(|candidate| candidate.is_entered_as(frame)) {
+                self.expect(candidates, fresh, leaf);
                 let (at, found) = self.verify(candidates, fresh, machine);
                 match found {
                     Found::All => return (candidates, fresh),
@@ -174,6 +169,15 @@ impl StackCache {
             }
         }
         (0, fresh.min(FRAMES_MAX))
+    }
+
+    /// Has the number fetched that the stack will have if so many frames hold.
+    #[inline(always)]
+    fn expect(&self, kept: usize, fresh: usize, leaf: u64) {
+        let Some(outer) = self.innermost(kept) else { return };
+        let inside = self.fresh.get(..fresh).unwrap_or_default().iter().rev();
+        let expected = inside.fold(outer.fingerprint, |outside, frame| outside.calling(frame.registers.ip));
+        self.recent.prefetch(expected.calling(leaf));
     }
 
     /// Leaves the last of the fresh frames; says whether there is a caller, and room for it.
@@ -258,16 +262,6 @@ impl StackCache {
             hook.registers.ip = leaf;
             hook.fingerprint = fingerprint.calling(leaf);
         }
-    }
-
-    /// Numbers all but the `kept` outermost frames; returns the number of the whole stack.
-    #[inline(always)]
-    fn number(&mut self, kept: usize, generation: u32, region: &Region) -> Node {
-        let caller =
-            self.innermost(kept).map_or(Caller::None { generation }, |frame| Caller::Node(frame.node));
-        let unnumbered = self.frames.get_mut(kept..=self.len).unwrap_or_default();
-        numbering::number(unnumbered, caller, region);
-        unnumbered.last().map_or(Node::UNKNOWN, |hook| hook.node)
     }
 }
 

@@ -13,7 +13,7 @@ pub(super) struct Visited {
     pub(super) registers: Registers,
     /// What this frame and its callers are found by.
     pub(super) fingerprint: Fingerprint,
-    /// The number of this frame and its callers.
+    /// The number of this frame and its callers; none while it was not needed.
     pub(super) node: Node,
     distances: Distances,
     /// Where its slots begin in the list of slots.
@@ -108,6 +108,7 @@ impl Visited {
     pub(super) fn set(&mut self, frame: &Self) {
         let Registers { ip, sp, bp, bx } = &frame.registers;
         self.registers = Registers { ip: word(ip), sp: word(sp), bp: word(bp), bx: word(bx) };
+        self.node = Node::NONE;
         self.take_slots_of(frame);
         (self.interrupted, self.barrier, self.base) = (frame.interrupted, frame.barrier, frame.base);
     }
