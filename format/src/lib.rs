@@ -52,6 +52,7 @@ mod end_cause;
 mod ending;
 mod event;
 mod field;
+mod heap_events;
 mod input;
 mod kind;
 mod layout;
@@ -81,6 +82,7 @@ pub use encode::{
 pub use end_cause::EndCause;
 pub use ending::{Cut, Defect, Ending, Place};
 pub use event::*;
+pub use heap_events::HeapEvents;
 pub use kind::EventKind;
 pub use losses::Losses;
 pub use open_error::OpenError;

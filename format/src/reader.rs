@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use crate::block::BlockReader;
 use crate::ending::Ending;
 use crate::event::{Event, HeaderBody};
+use crate::heap_events::HeapEvents;
 use crate::input::{Input, Version};
 use crate::limits::{BLOCK_LEN_MAX, CONTENTS_LEN_MAX, HELD_LEN_MAX};
 use crate::open_error::OpenError;
@@ -117,6 +118,16 @@ impl<R: Read> Reader<R> {
         match &mut self.events {
             Events::V1(stream) => stream.next_event(),
             Events::V2(stream) => stream.next_event(),
+        }
+    }
+
+    /// Tells `heap` what comes next, as long as it is what nearly all of a capture is, and at most `len` events of it;
+    /// says how many that were. [`Self::next_event`] goes on with whatever comes then, which may be more of the same.
+    #[inline]
+    pub fn tell_heap(&mut self, len: usize, heap: &mut impl HeapEvents) -> usize {
+        match &mut self.events {
+            Events::V1(stream) => stream.tell_heap(len, heap),
+            Events::V2(stream) => stream.tell_heap(len, heap),
         }
     }
 

@@ -3,10 +3,13 @@
 use std::io::{self, Read};
 
 use crate::block::{BlockRead, Buffer, FileStart};
+use crate::cursor::Cursor;
 use crate::decode::{Outcome, decode};
 use crate::encode::REALLOC_EX_LEN;
 use crate::ending::{Cut, Defect, Ending, Place};
-use crate::event::Event;
+use crate::event::{AllocBody, AllocationId, Event, Timestamp};
+use crate::field::Field;
+use crate::heap_events::HeapEvents;
 use crate::kind::EventKind;
 use crate::read_ahead::Blocks;
 
@@ -74,6 +77,16 @@ impl<R: Read> Stream<R> {
         self.window.start += used;
         self.offset += used as u64;
         Ok(Some(event))
+    }
+
+    pub(crate) fn tell_heap(&mut self, len: usize, heap: &mut impl HeapEvents) -> usize {
+        for told in 0..len {
+            let used = if self.to_skip == 0 { tell_first(self.window.filled(), heap) } else { None };
+            let Some(used) = used else { return told };
+            self.window.start += used;
+            self.offset += used as u64;
+        }
+        len
     }
 
     pub(crate) fn ending(&self) -> Option<&Ending> {
@@ -170,6 +183,34 @@ impl<R: Read> Stream<R> {
             dropped: self.window.filled().len() as u64,
         }
     }
+}
+
+/// Tells the event that the bytes start with, if it is one of the three kinds and there are bytes enough for the longest;
+/// says how many it takes.
+#[inline(always)]
+fn tell_first(bytes: &[u8], heap: &mut impl HeapEvents) -> Option<usize> {
+    const ALLOC_EX: u32 = EventKind::AllocEx.tag();
+    const REALLOC_EX: u32 = EventKind::ReallocEx.tag();
+    const FREE_EX: u32 = EventKind::FreeEx.tag();
+    let mut cursor = Cursor::new(bytes.first_chunk::<REALLOC_EX_LEN>()?, 0);
+    let tag = u32::take(&mut cursor).ok()?;
+    if !matches!(tag, ALLOC_EX | REALLOC_EX | FREE_EX) {
+        return None;
+    }
+    let id = AllocationId::take(&mut cursor).ok()?;
+    let timestamp = Timestamp::take(&mut cursor).ok()?;
+    match tag {
+        ALLOC_EX => heap.allocated(id, timestamp, &AllocBody::take(&mut cursor).ok()?),
+        REALLOC_EX => {
+            let old_pointer = u64::take(&mut cursor).ok()?;
+            heap.reallocated(id, timestamp, old_pointer, &AllocBody::take(&mut cursor).ok()?);
+        }
+        _ => {
+            let (pointer, backtrace) = (u64::take(&mut cursor).ok()?, u64::take(&mut cursor).ok()?);
+            heap.freed(id, timestamp, pointer, backtrace, u32::take(&mut cursor).ok()?);
+        }
+    }
+    Some(cursor.used())
 }
 
 /// Whether the bytes start with a whole event of the three kinds that make up nearly all of a capture.

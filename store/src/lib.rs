@@ -57,6 +57,7 @@ mod temporary;
 pub mod testing;
 mod tokens;
 mod usage;
+mod written_vec;
 
 pub use build_key::{BuildKey, Generation, StoredBuild};
 pub use captures::{
@@ -73,14 +74,15 @@ pub use scope::Scope;
 pub use scratch::Scratch;
 pub use seams::Seams;
 pub use segment::{
-    BLOCK_LEN, BlockColumn, Column, FinishedSegment, Number, PackedBlock, SectionWriter, Segment,
-    SegmentStore, SegmentWriter,
+    BLOCK_LEN, BlockColumn, Column, FinishedSegment, Number, PackedBlock, Segment, SegmentStore,
+    SegmentWriter,
 };
 pub use store::Store;
 pub use summary::{MAX_KEY, MAX_VALUE, SummaryIndex, SummaryReader, SummaryWriter, Visit};
 pub use symcaches::{SymcacheBytes, Symcaches};
 pub use tokens::{Token, Tokens};
 pub use usage::Usage;
+pub use written_vec::{WrittenList, WrittenVec};
 
 /// What this crate's functions return.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;

@@ -10,9 +10,9 @@
 //! end - 32   footer   table_offset u64 · table_len u64 · xxh3 u64 of the table · "BHSEGEND"
 //! ```
 //!
-//! A section's encoding is 0, `raw`: `count` values; 1, `constant`: one value that stands for `count` equal ones; or 2,
-//! `blocks`: the values lie elsewhere in blocks of [`BLOCK_LEN`], of which the section has one entry each, with its place
-//! and its checksum. `packed.rs` says what a block looks like. Columns that are written side by side are stored so.
+//! A section's encoding is 0, `raw`: `count` values; or 2, `blocks`: the values lie elsewhere in blocks of [`BLOCK_LEN`], of
+//! which the section has one entry each, with its place and its checksum. `packed.rs` says what a block looks like.
+//! Columns that are written side by side are stored so.
 //!
 //! The checksum of a section covers what is stored there. It is verified when the section is first used, with those of
 //! its blocks, and not again. The table is verified when the file is opened, and so is that everything between sections and
@@ -22,6 +22,7 @@ mod block_column;
 mod column;
 mod local;
 mod packed;
+mod packing;
 mod reader;
 mod toc;
 mod writer;
@@ -34,7 +35,7 @@ pub use column::Column;
 pub(crate) use local::LocalSegments;
 pub use packed::{Number, PackedBlock};
 pub use reader::Segment;
-pub use writer::{FinishedSegment, SectionWriter, SegmentWriter};
+pub use writer::{FinishedSegment, SegmentWriter};
 
 use crate::{BuildKey, Result, StoredBuild};
 

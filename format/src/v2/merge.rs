@@ -49,6 +49,14 @@ enum Current {
     Rare(u64, RareBlock),
 }
 
+/// Whose turn it is.
+enum Turn {
+    /// That of this lane.
+    Lane(LaneIndex),
+    /// That of the rare block, whose event has this tick.
+    Rare(u64),
+}
+
 /// What comes next.
 #[derive(Debug)]
 pub(crate) enum Next {
@@ -88,28 +96,46 @@ impl Merge {
     /// The next event; none if the others have to wait.
     #[inline]
     pub(crate) fn next(&mut self) -> Option<Next> {
+        Some(match self.turn()? {
+            Turn::Lane(lane) => {
+                let from = self.lanes.get_mut(lane)?;
+                let stamped = *from.head()?;
+                from.advance();
+                Next::Event { lane, stamped }
+            }
+            Turn::Rare(tick) => Next::Rare { tick },
+        })
+    }
+
+    /// Whether the next event is that of a lane, which is the current one then.
+    pub(crate) fn turns_to_lane(&mut self) -> bool {
+        matches!(self.turn(), Some(Turn::Lane(_)))
+    }
+
+    /// Makes the source with the next event the current one.
+    #[inline]
+    fn turn(&mut self) -> Option<Turn> {
         loop {
             match &mut self.current {
                 Current::Lane(index) => {
                     let index = *index;
                     let lane = self.lanes.get_mut(index)?;
-                    let Some(&stamped) = lane.head() else {
+                    let Some(tick) = lane.head().map(|head| head.tick) else {
                         if !lane.fill(&mut self.spent) {
                             lane.is_queued = false;
                             self.current = Current::None;
                         }
                         continue;
                     };
-                    if stamped.tick < self.limit {
-                        lane.advance();
-                        return Some(Next::Event { lane: index, stamped });
+                    if tick < self.limit {
+                        return Some(Turn::Lane(index));
                     }
                     let source = Source::Lane { ring: lane.ring(), index };
-                    self.heads.push(Reverse(Head { tick: stamped.tick, source }));
+                    self.heads.push(Reverse(Head { tick, source }));
                     self.current = Current::None;
                 }
                 Current::Rare(_, block) => match block.tick() {
-                    Some(tick) if tick < self.limit => return Some(Next::Rare { tick }),
+                    Some(tick) if tick < self.limit => return Some(Turn::Rare(tick)),
                     _ => self.put_rare_back(),
                 },
                 Current::None => self.choose()?,

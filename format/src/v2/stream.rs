@@ -10,11 +10,12 @@ use super::clock::Clock;
 use super::marks::{Complete, End, Start};
 use super::merge::{Merge, Next};
 use super::rare_block::{Pieces, RareBlock};
-use super::telling::{Telling, Told};
+use super::telling::{AtOnce, Telling, Told};
 use crate::decode::{Outcome, decode_rare};
 use crate::end_cause::EndCause;
 use crate::ending::{Defect, Ending};
 use crate::event::{AllocationId, Event, HeaderBody};
+use crate::heap_events::HeapEvents;
 use crate::input::Input;
 use crate::losses::Losses;
 use crate::open_error::OpenError;
@@ -108,11 +109,45 @@ impl<R: Read> Stream<R> {
     /// The next event, if it is one of those that make up nearly all of a capture, and nothing else is due before it.
     #[inline(always)]
     fn next_at_once(&mut self) -> Option<Event<'static>> {
+        let id = AllocationId::UNTRACKED;
+        Some(match self.take_at_once()? {
+            AtOnce::Alloc { timestamp, allocation } => Event::AllocEx { id, timestamp, allocation },
+            AtOnce::Free { timestamp, pointer, backtrace, thread } => {
+                Event::FreeEx { id, timestamp, pointer, backtrace, thread }
+            }
+        })
+    }
+
+    #[inline(always)]
+    fn take_at_once(&mut self) -> Option<AtOnce> {
         let lane = self.merge.current()?;
-        let (event, tick) = self.telling.at_once(lane, &mut self.clock)?;
+        let (told, tick) = self.telling.at_once(lane, &mut self.clock)?;
         lane.advance();
         self.pass(tick);
-        Some(event)
+        Some(told)
+    }
+
+    pub(crate) fn tell_heap(&mut self, len: usize, heap: &mut impl HeapEvents) -> usize {
+        let id = AllocationId::UNTRACKED;
+        let mut told = 0;
+        while told < len {
+            match self.take_at_once() {
+                Some(AtOnce::Alloc { timestamp, allocation }) => heap.allocated(id, timestamp, &allocation),
+                Some(AtOnce::Free { timestamp, pointer, backtrace, thread }) => {
+                    heap.freed(id, timestamp, pointer, backtrace, thread);
+                }
+                None if self.turns_to_lane() => continue,
+                None => break,
+            }
+            told += 1;
+        }
+        told
+    }
+
+    /// Whether another lane, or what is decoded next of this one, has the next event.
+    #[inline(never)]
+    fn turns_to_lane(&mut self) -> bool {
+        self.is_merging && self.merge.current().is_none() && self.merge.turns_to_lane()
     }
 
     #[inline(never)]

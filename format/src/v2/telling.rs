@@ -9,7 +9,7 @@ use super::merge::LaneIndex;
 use super::moves::Moves;
 use super::nodes::Nodes;
 use crate::end_cause::EndCause;
-use crate::event::{Addresses, AllocBody, AllocationId, Event, Timestamp};
+use crate::event::{Addresses, AllocBody, Event, Timestamp};
 
 /// What the caller is told next: small, since it is passed on several times.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +32,12 @@ pub(crate) enum Told {
     Header,
     /// The end of the capture.
     End { timestamp: Timestamp, cause: EndCause },
+}
+
+/// What nearly all of a capture is.
+pub(crate) enum AtOnce {
+    Alloc { timestamp: Timestamp, allocation: AllocBody },
+    Free { timestamp: Timestamp, pointer: u64, backtrace: u64, thread: u32 },
 }
 
 /// What is to be told before anything else is read, and what was told of stacks.
@@ -74,26 +80,24 @@ impl Telling {
         Event::Backtrace { id: node.0.into(), addresses: Addresses::Words(&self.addresses) }
     }
 
-    /// The event at the head of a lane, and its tick, if it can be told as it is.
+    /// What is at the head of a lane, and its tick, if it can be told as it is.
     #[inline(always)]
-    pub(crate) fn at_once(&self, lane: &Lane, clock: &mut Clock) -> Option<(Event<'static>, u64)> {
+    pub(crate) fn at_once(&self, lane: &Lane, clock: &mut Clock) -> Option<(AtOnce, u64)> {
         let stamped = lane.head()?;
         if !self.queue.is_empty() || !self.moves.is_empty() || lane.override_time.is_some() {
             return None;
         }
         let (timestamp, thread) = (clock.time(stamped.tick), stamped.thread);
-        let id = AllocationId::UNTRACKED;
-        let event = match stamped.event {
+        let told = match stamped.event {
             batch::Event::Alloc { ref birth, zeroed } if self.nodes.is_told(birth.stack) => {
-                let allocation = body(thread, birth, zeroed, birth.stack.0.into());
-                Event::AllocEx { id, timestamp, allocation }
+                AtOnce::Alloc { timestamp, allocation: body(thread, birth, zeroed, birth.stack.0.into()) }
             }
             batch::Event::Free { pointer, stack } if stack == Node::NONE || self.nodes.is_told(stack) => {
-                Event::FreeEx { id, timestamp, pointer, backtrace: stack.0.into(), thread }
+                AtOnce::Free { timestamp, pointer, backtrace: stack.0.into(), thread }
             }
             _ => return None,
         };
-        Some((event, stamped.tick))
+        Some((told, stamped.tick))
     }
 
     /// Takes what a thread says; nothing may come of it.

@@ -1,4 +1,4 @@
-//! From what names a block to its row: a hash table that can be looked into ahead of time.
+//! From what names a live block to what its end has to know of its birth: a hash table that can be looked into ahead of time.
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -8,16 +8,11 @@ use crate::layout::NONE;
 
 /// What names a block.
 pub(super) trait Name: Copy + Eq {
-    /// Some name.
-    const ANY: Self;
-
     /// Different for different names, mostly.
     fn digest(self) -> u64;
 }
 
 impl Name for u64 {
-    const ANY: Self = 0;
-
     #[inline]
     fn digest(self) -> u64 {
         self
@@ -25,60 +20,101 @@ impl Name for u64 {
 }
 
 impl Name for AllocationId {
-    const ANY: Self = Self::UNTRACKED;
-
     #[inline]
     fn digest(self) -> u64 {
         self.allocation ^ self.thread.rotate_left(40)
     }
 }
 
+/// A block that lives: how it was born.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Life {
+    pub(super) time: u64,
+    pub(super) size: u64,
+    pub(super) extra: u32,
+    pub(super) backtrace: u32,
+    pub(super) row: u32,
+    /// The number of its chain, or [`NONE`] for a row that is alone.
+    pub(super) chain: u32,
+}
+
 /// Open addressing with linear probing: what is asked for lies in one cache line, mostly. What is removed leaves no trace,
 /// so the table stays as fast as its load allows, however many blocks come and go.
+///
+/// The blocks themselves lie apart, and the place that was left last is taken first: most blocks die young, so most of
+/// what is looked at was looked at a moment ago.
 pub(super) struct BlockTable<N> {
-    slots: Vec<Slot<N>>,
+    slots: Vec<Slot>,
+    blocks: Vec<Block<N>>,
+    /// The first of the places in `blocks` that were left, or [`NONE`].
+    left: u32,
     len: usize,
     /// Nobody who writes a capture can know which names meet in one place.
     seed: u64,
 }
 
 #[derive(Clone, Copy)]
-struct Slot<N> {
+struct Slot {
+    /// Of the name: it says where its slot should be, and nearly always whether another name is meant.
+    digest: u32,
+    /// In `blocks`; [`NONE`] in an empty slot.
+    place: u32,
+}
+
+#[derive(Clone, Copy)]
+struct Block<N> {
     name: N,
-    /// [`NONE`] in an empty slot.
-    row: u32,
+    /// Of a place that was left, `row` is the one that was left before it.
+    life: Life,
 }
 
 const FIRST_SLOTS: usize = 64;
+const EMPTY: Slot = Slot { digest: 0, place: NONE };
 
 impl<N: Name> Default for BlockTable<N> {
     fn default() -> Self {
-        Self { slots: empty(FIRST_SLOTS), len: 0, seed: RandomState::new().hash_one(0) | 1 }
+        Self {
+            slots: vec![EMPTY; FIRST_SLOTS],
+            blocks: Vec::new(),
+            left: NONE,
+            len: 0,
+            seed: RandomState::new().hash_one(0) | 1,
+        }
     }
 }
 
 impl<N: Name> BlockTable<N> {
-    /// The row that is probably this name's. It costs one look into memory and waits for no other, so looks that are taken
-    /// in a row overlap, and bring near what the next steps need.
+    /// The place that is probably this name's. It costs one look into memory and waits for no other, so looks that are
+    /// taken in a row overlap, and bring near what the next steps need.
     #[inline]
     pub(super) fn glance(&self, name: N) -> u32 {
-        self.slots[self.home(name)].row
+        self.slots[self.home(self.digest(name))].place
     }
 
-    /// The row of a name.
-    pub(super) fn get(&self, name: N) -> Option<u32> {
-        self.find(name).ok().map(|at| self.slots[at].row)
-    }
-
-    /// Gives a name a row; returns the one it had.
+    /// Something of what lies at a place, for the same reason.
     #[inline]
-    pub(super) fn insert(&mut self, name: N, row: u32) -> Option<u32> {
-        match self.find(name) {
-            Ok(at) => Some(std::mem::replace(&mut self.slots[at].row, row)),
+    pub(super) fn glance_at(&self, place: u32) -> u32 {
+        self.blocks.get(place as usize).map_or(0, |block| block.life.row)
+    }
+
+    /// Whether a name has a block.
+    pub(super) fn contains(&self, name: N) -> bool {
+        self.find(name, self.digest(name)).is_ok()
+    }
+
+    /// Gives a name a block; returns the one it had.
+    #[inline]
+    pub(super) fn insert(&mut self, name: N, life: Life) -> Option<Life> {
+        let digest = self.digest(name);
+        match self.find(name, digest) {
+            Ok(at) => {
+                let block = &mut self.blocks[self.slots[at].place as usize];
+                Some(std::mem::replace(&mut block.life, life))
+            }
             Err(at) => {
-                self.slots[at] = Slot { name, row };
+                self.slots[at] = Slot { digest, place: self.settle(Block { name, life }) };
                 self.len += 1;
-                // Three quarters full: a grown table and the one before it take 64 bytes a block together, at most.
+                // Three quarters full: a grown table, the one before it and the blocks take 72 bytes a block together.
                 if self.len * 4 > self.slots.len() * 3 {
                     self.grow();
                 }
@@ -87,43 +123,66 @@ impl<N: Name> BlockTable<N> {
         }
     }
 
-    /// Takes a name out; returns its row.
+    /// Takes a name out; returns its block.
     #[inline]
-    pub(super) fn remove(&mut self, name: N) -> Option<u32> {
-        let mut hole = self.find(name).ok()?;
-        let row = self.slots[hole].row;
+    pub(super) fn remove(&mut self, name: N) -> Option<Life> {
+        let mut hole = self.find(name, self.digest(name)).ok()?;
+        let place = self.slots[hole].place;
         let mask = self.slots.len() - 1;
         let mut at = (hole + 1) & mask;
-        while self.slots[at].row != NONE {
+        while self.slots[at].place != NONE {
             // Who is not at home may have passed the hole on the way from there, and must not miss it.
-            let from_home = at.wrapping_sub(self.home(self.slots[at].name)) & mask;
+            let from_home = at.wrapping_sub(self.home(self.slots[at].digest)) & mask;
             if from_home >= at.wrapping_sub(hole) & mask {
                 self.slots[hole] = self.slots[at];
                 hole = at;
             }
             at = (at + 1) & mask;
         }
-        self.slots[hole].row = NONE;
+        self.slots[hole].place = NONE;
         self.len -= 1;
-        Some(row)
+        Some(self.leave(place))
     }
 
-    /// All rows.
-    pub(super) fn rows(&self) -> impl Iterator<Item = u32> {
-        self.slots.iter().map(|slot| slot.row).filter(|&row| row != NONE)
+    /// All blocks.
+    pub(super) fn lives(&self) -> impl Iterator<Item = &Life> {
+        let taken = self.slots.iter().filter(|slot| slot.place != NONE);
+        taken.map(|slot| &self.blocks[slot.place as usize].life)
+    }
+
+    #[inline]
+    fn settle(&mut self, block: Block<N>) -> u32 {
+        match self.blocks.get_mut(self.left as usize) {
+            Some(place) => {
+                let next = std::mem::replace(place, block).life.row;
+                std::mem::replace(&mut self.left, next)
+            }
+            None => {
+                self.blocks.push(block);
+                (self.blocks.len() - 1) as u32
+            }
+        }
+    }
+
+    #[inline]
+    fn leave(&mut self, place: u32) -> Life {
+        let life = &mut self.blocks[place as usize].life;
+        let left = *life;
+        life.row = std::mem::replace(&mut self.left, place);
+        left
     }
 
     /// Where a name is, or else where it would be.
     #[inline]
-    fn find(&self, name: N) -> Result<usize, usize> {
+    fn find(&self, name: N, digest: u32) -> Result<usize, usize> {
         let mask = self.slots.len() - 1;
-        let mut at = self.home(name);
+        let mut at = self.home(digest);
         loop {
-            let slot = &self.slots[at];
-            if slot.row == NONE {
+            let slot = self.slots[at];
+            if slot.place == NONE {
                 return Err(at);
             }
-            if slot.name == name {
+            if slot.digest == digest && self.blocks[slot.place as usize].name == name {
                 return Ok(at);
             }
             at = (at + 1) & mask;
@@ -131,25 +190,30 @@ impl<N: Name> BlockTable<N> {
     }
 
     #[inline]
-    fn home(&self, name: N) -> usize {
+    fn digest(&self, name: N) -> u32 {
         // Both halves of the product together depend on all bits of the name.
         let product = u128::from(name.digest() ^ self.seed) * u128::from(self.seed);
-        ((product >> 64) as usize ^ product as usize) & (self.slots.len() - 1)
+        ((product >> 64) as u64 ^ product as u64) as u32
+    }
+
+    #[inline]
+    fn home(&self, digest: u32) -> usize {
+        digest as usize & (self.slots.len() - 1)
     }
 
     #[cold]
     fn grow(&mut self) {
-        let grown = empty(2 * self.slots.len());
+        let grown = vec![EMPTY; 2 * self.slots.len()];
         let slots = std::mem::replace(&mut self.slots, grown);
-        for slot in slots.into_iter().filter(|slot| slot.row != NONE) {
-            let (Ok(at) | Err(at)) = self.find(slot.name);
+        let mask = self.slots.len() - 1;
+        for slot in slots.into_iter().filter(|slot| slot.place != NONE) {
+            let mut at = self.home(slot.digest);
+            while self.slots[at].place != NONE {
+                at = (at + 1) & mask;
+            }
             self.slots[at] = slot;
         }
     }
-}
-
-fn empty<N: Name>(slots: usize) -> Vec<Slot<N>> {
-    vec![Slot { name: N::ANY, row: NONE }; slots]
 }
 
 #[cfg(test)]
@@ -169,14 +233,16 @@ mod tests {
             let mut known = HashMap::new();
             for (row, (name, is_born)) in (0..).zip(steps) {
                 let name = name << 12;
+                let life = Life { time: name, size: 1, extra: 2, backtrace: 3, row, chain: NONE };
                 if is_born {
-                    prop_assert_eq!(table.insert(name, row), known.insert(name, row));
+                    prop_assert_eq!(table.insert(name, life), known.insert(name, life));
                 } else {
                     prop_assert_eq!(table.remove(name), known.remove(&name));
                 }
-                prop_assert_eq!(table.get(name), known.get(&name).copied());
+                prop_assert_eq!(table.contains(name), known.contains_key(&name));
             }
-            let (mut rows, mut expected): (Vec<_>, Vec<_>) = (table.rows().collect(), known.into_values().collect());
+            let mut rows: Vec<_> = table.lives().map(|life| life.row).collect();
+            let mut expected: Vec<_> = known.into_values().map(|life| life.row).collect();
             rows.sort_unstable();
             expected.sort_unstable();
             prop_assert_eq!(rows, expected);

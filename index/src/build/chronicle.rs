@@ -6,6 +6,7 @@ use bytehound_store::{MappedVec, PackedList, PackedVec, Scratch, SegmentWriter};
 use super::columns::OrderedRows;
 use super::history::History;
 use super::operations::Operation;
+use super::order::Order;
 use super::window::Window;
 use crate::IndexError;
 use crate::layout::{NONE, section};
@@ -40,7 +41,8 @@ struct Chronicler<'a> {
     rows: Window<'a, u32>,
     /// Of each death, whether its row was born in the same µs.
     is_new: Window<'a, u8>,
-    places: Places,
+    /// The place of each row; `None` if that is the row.
+    places: Option<&'a [u32]>,
     /// What happened in the µs that is not over.
     moment: Vec<Operation>,
     /// Of it, the rows that die and were not born in it.
@@ -59,7 +61,7 @@ impl<'a> Chronicler<'a> {
         Ok(Self {
             rows: Window::new(rows.rows.deaths.row.column()),
             is_new: Window::new(rows.rows.deaths.is_new.column()),
-            places: Places::new(rows.order, scratch)?,
+            places: rows.order.map(Order::places),
             moment: Vec::new(),
             older: Vec::new(),
             words: MappedVec::new(scratch)?,
@@ -135,7 +137,8 @@ impl<'a> Chronicler<'a> {
 
     /// The place of the row that dies.
     fn dying(&mut self, operation: &Operation) -> u32 {
-        self.places.of_row(self.rows.get(operation.death as usize))
+        let row = self.rows.get(operation.death as usize);
+        self.places.map_or(row, |places| places[row as usize])
     }
 
     fn die(&mut self, operation: &Operation) -> Result<(), IndexError> {
@@ -166,29 +169,5 @@ impl<'a> Chronicler<'a> {
             self.words.push(std::mem::take(&mut self.word))?;
         }
         Ok(())
-    }
-}
-
-/// From a row in the order of the file to its place.
-enum Places {
-    Same,
-    Other(MappedVec<u32>),
-}
-
-impl Places {
-    fn new(order: Option<&[u32]>, scratch: &Scratch) -> Result<Self, IndexError> {
-        let Some(order) = order else { return Ok(Self::Same) };
-        let mut places = MappedVec::new(scratch)?;
-        places.resize_zeroed(order.len())?;
-        let of_row = places.as_mut_slice();
-        order.iter().zip(0..).for_each(|(row, place)| of_row[*row as usize] = place);
-        Ok(Self::Other(places))
-    }
-
-    fn of_row(&self, row: u32) -> u32 {
-        match self {
-            Self::Same => row,
-            Self::Other(places) => places.as_slice()[row as usize],
-        }
     }
 }

@@ -2,9 +2,12 @@
 
 use std::ops::Range;
 
-use bytehound_store::{Number, PackedBlock, PackedList, SegmentWriter};
+use bytehound_store::{Number, PackedBlock, PackedList, Scratch, SegmentWriter, WrittenList, WrittenVec};
 use rayon::prelude::*;
 
+use super::chains::Member;
+use super::ends::{FinishedEnds, Link};
+use super::order::Order;
 use super::rows::FinishedRows;
 use super::steps::Steps;
 use crate::IndexError;
@@ -16,19 +19,35 @@ const BATCH: usize = 4;
 /// The rows of a capture, to be read in the order of their births.
 pub(super) struct OrderedRows<'a> {
     pub(super) rows: &'a FinishedRows,
-    /// The row at each place; `None` if they were recorded in that order.
-    pub(super) order: Option<&'a [u32]>,
+    /// `None` if they were recorded in that order.
+    pub(super) order: Option<&'a Order>,
+    /// By place.
+    pub(super) ends: &'a FinishedEnds,
+    pub(super) numbers: Numbers<'a>,
 }
 
-impl<'a> OrderedRows<'a> {
-    pub(super) fn len(&self) -> usize {
-        self.rows.ends.len()
+/// What backtraces are called.
+#[derive(Clone, Copy)]
+pub(super) struct Numbers<'a> {
+    dense: &'a [u32],
+    /// As rows call them.
+    are_same: bool,
+}
+
+impl<'a> Numbers<'a> {
+    /// From what rows refer to, to the numbers that are dense.
+    pub(super) fn new(dense: &'a [u32]) -> Self {
+        Self { dense, are_same: dense.iter().zip(0..).all(|(dense, raw)| *dense == raw) }
     }
 
-    /// The numbers of the rows at some places.
-    pub(super) fn numbers(&self, places: Range<usize>) -> impl Iterator<Item = usize> + use<'a> {
-        let order = self.order;
-        places.map(move |place| order.map_or(place, |order| order[place] as usize))
+    fn of(self, raw: u32) -> u32 {
+        if raw == NONE { NONE } else { self.dense[raw as usize] }
+    }
+}
+
+impl OrderedRows<'_> {
+    pub(super) fn len(&self) -> usize {
+        self.rows.rows as usize
     }
 
     /// Numbers of births.
@@ -36,7 +55,9 @@ impl<'a> OrderedRows<'a> {
         let (column, mut values) = (list.column(), Vec::new());
         match self.order {
             None => column.copy_to(places.clone(), &mut values),
-            Some(order) => values.extend(order[places.clone()].iter().map(|&row| column.at(row as usize))),
+            Some(order) => {
+                values.extend(order.rows()[places.clone()].iter().map(|&row| column.at(row as usize)));
+            }
         }
         values
     }
@@ -48,51 +69,61 @@ impl<'a> OrderedRows<'a> {
             Some(_) => PackedBlock::of(&self.born(list, places)),
         }
     }
+
+    fn backtraces(&self, places: &Range<usize>) -> PackedBlock {
+        let born = &self.rows.births.backtrace;
+        if self.numbers.are_same {
+            return self.born_block(born, places);
+        }
+        let numbers: Vec<u32> = self.born(born, places).into_iter().map(|raw| self.numbers.of(raw)).collect();
+        PackedBlock::of(&numbers)
+    }
+
+    /// What each place has as its number in the capture.
+    fn ids(&self, places: &Range<usize>) -> PackedBlock {
+        match self.order {
+            None => PackedBlock::of(&places.clone().map(|place| place as u32).collect::<Vec<_>>()),
+            Some(order) => PackedBlock::of(&order.rows()[places.clone()]),
+        }
+    }
 }
 
-/// Writes every column, and the zones.
+/// Writes every column, and the zones; gives the rows that are in chains.
 pub(super) fn write_columns(
     writer: &mut SegmentWriter,
     rows: &OrderedRows<'_>,
-    dense: &[u32],
+    scratch: &Scratch,
     steps: &Steps<'_>,
-) -> Result<(), IndexError> {
+) -> Result<WrittenList<Member>, IndexError> {
     let starts: Vec<usize> = (0..rows.len().max(1)).step_by(BLOCK_ROWS).collect();
-    let mut zones = Vec::new();
+    let (mut zones, mut members) = (Vec::new(), WrittenVec::new(scratch)?);
     for batch in starts.chunks(BATCH) {
         let places = |start: usize| start..rows.len().min(start + BLOCK_ROWS);
-        let blocks: Vec<_> = batch.par_iter().map(|&start| pack(rows, places(start), dense)).collect();
-        for (start, (zone, columns)) in batch.iter().zip(blocks) {
-            for (name, block) in columns {
+        let blocks: Vec<_> = batch.par_iter().map(|&start| pack(rows, places(start))).collect();
+        for (start, packed) in batch.iter().zip(blocks) {
+            for (name, block) in packed.columns {
                 writer.write_block(name, &block)?;
             }
-            zones.extend(zone);
+            zones.extend(packed.zone);
+            members.extend_from_slice(&packed.members)?;
             steps.advance(places(*start).len())?;
         }
     }
-    Ok(writer.write_section(section::ZONES, &zones)?)
+    writer.write_section(section::ZONES, &zones)?;
+    Ok(members.finish()?)
 }
 
-/// The columns of one block of rows.
-fn pack(
-    rows: &OrderedRows<'_>,
-    places: Range<usize>,
-    dense: &[u32],
-) -> (Option<Zone>, [(&'static str, PackedBlock); 13]) {
+/// What is written of one block of rows.
+struct Packed {
+    /// `None` when it is empty.
+    zone: Option<Zone>,
+    columns: [(&'static str, PackedBlock); 13],
+    members: Vec<Member>,
+}
+
+fn pack(rows: &OrderedRows<'_>, places: Range<usize>) -> Packed {
     let births = &rows.rows.births;
-    let number = |raw: u32| if raw == NONE { NONE } else { dense[raw as usize] };
-    let backtrace = rows.born(&births.backtrace, &places).into_iter().map(number).collect::<Vec<_>>();
-    let mut flags = rows.born(&births.flags, &places);
-    let mut ends = Ends::default();
-    for (row, flags) in rows.numbers(places.clone()).zip(&mut flags) {
-        let end = &rows.rows.ends.as_slice()[row];
-        *flags |= end.flags();
-        ends.time.push(end.time);
-        ends.chain.push(end.chain);
-        ends.backtrace.push(number(end.backtrace));
-        ends.thread.push(end.thread);
-    }
-    let ids: Vec<u32> = rows.numbers(places.clone()).map(|row| row as u32).collect();
+    let ends = EndColumns::of(rows, &places);
     let zone = zone_of(
         &rows.born(&births.time, &places),
         &ends.time,
@@ -105,25 +136,53 @@ fn pack(
         (section::SIZE, rows.born_block(&births.size, &places)),
         (section::EXTRA, rows.born_block(&births.extra, &places)),
         (section::ADDRESS, rows.born_block(&births.address, &places)),
-        (section::BACKTRACE, PackedBlock::of(&backtrace)),
+        (section::BACKTRACE, rows.backtraces(&places)),
         (section::THREAD, rows.born_block(&births.thread, &places)),
-        (section::FLAGS, PackedBlock::of(&flags)),
+        (section::FLAGS, PackedBlock::of(&ends.flags)),
         (section::MARKER, rows.born_block(&births.marker, &places)),
-        (section::ID, PackedBlock::of(&ids)),
+        (section::ID, rows.ids(&places)),
         (section::CHAIN, PackedBlock::of(&ends.chain)),
         (section::DEATH_BACKTRACE, PackedBlock::of(&ends.backtrace)),
         (section::DEATH_THREAD, PackedBlock::of(&ends.thread)),
     ];
-    (zone, columns)
+    Packed { zone, columns, members: ends.members(&places) }
 }
 
 /// How the rows of a block end.
-#[derive(Default)]
-struct Ends {
+struct EndColumns {
     time: Vec<u64>,
     chain: Vec<u32>,
     backtrace: Vec<u32>,
     thread: Vec<u32>,
+    /// Those of birth too.
+    flags: Vec<u8>,
+}
+
+impl EndColumns {
+    fn of(rows: &OrderedRows<'_>, places: &Range<usize>) -> Self {
+        let len = places.len();
+        let mut columns = Self {
+            time: vec![NEVER; len],
+            chain: vec![NONE; len],
+            backtrace: vec![NONE; len],
+            thread: vec![NONE; len],
+            flags: rows.born(&rows.rows.births.flags, places),
+        };
+        rows.ends.of_block(places.start / BLOCK_ROWS, |end| {
+            let (at, link) = (end.row as usize - places.start, Link(end.link));
+            columns.time[at] = end.time;
+            columns.chain[at] = link.chain();
+            columns.backtrace[at] = rows.numbers.of(end.backtrace);
+            columns.thread[at] = end.thread;
+            columns.flags[at] |= link.flags();
+        });
+        columns
+    }
+
+    fn members(&self, places: &Range<usize>) -> Vec<Member> {
+        let chains = places.clone().zip(&self.chain).filter(|(_, chain)| **chain != NONE);
+        chains.map(|(row, chain)| Member { row: row as u32, chain: *chain }).collect()
+    }
 }
 
 /// The extremes of a block; `None` when it is empty.

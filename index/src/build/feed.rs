@@ -17,7 +17,7 @@ const BATCH: usize = 2048;
 /// Deeds that are looked at before they are taken.
 const AHEAD: usize = 128;
 /// Batches that may wait.
-const WAITING_MAX: usize = 3;
+const WAITING_MAX: usize = 16;
 
 /// What was done to a block.
 #[derive(Clone, Copy)]
@@ -49,10 +49,24 @@ impl Feed {
         (Self { giver, resolved: 0 }, Matching(matching))
     }
 
-    /// Hands a deed over. An error when nobody matches any more; [`Matching::finish`] says why.
-    #[inline]
-    pub(super) fn push(&mut self, fed: Fed, stacks: &mut Stacks) -> Result<(), IndexError> {
-        if self.giver.push(fed) { self.send(stacks) } else { Ok(()) }
+    /// What is handed over next, to be added to.
+    pub(super) fn batch(&mut self) -> &mut Vec<Fed> {
+        &mut self.giver.batch
+    }
+
+    /// How many deeds it takes before it has to be sent.
+    pub(super) fn room(&self) -> usize {
+        BATCH.saturating_sub(self.giver.batch.len())
+    }
+
+    /// Hands the batch over if there is no more room in it; says whether it did. An error when nobody matches any more;
+    /// [`Matching::finish`] says why.
+    pub(super) fn send_if_full(&mut self, stacks: &mut Stacks) -> Result<bool, IndexError> {
+        let is_full = self.room() == 0;
+        if is_full {
+            self.send(stacks)?;
+        }
+        Ok(is_full)
     }
 
     /// Looks up the backtraces of what waits: to be called before their names change their meaning. Many looks in a row

@@ -6,7 +6,7 @@ use super::load::{Loaded, load};
 use super::observer::Observer;
 use super::publish::publish;
 use super::symbolize::symbolize;
-use super::write::write;
+use super::write::write_beside;
 use crate::IndexError;
 use crate::model::Manifest;
 
@@ -54,8 +54,8 @@ pub fn give_up(store: &Store, key: &BuildKey, error: &IndexError) -> Result<(), 
 
 fn build(store: &Store, key: &BuildKey, observer: &dyn Observer) -> Result<Manifest, IndexError> {
     let loaded = load_stored(store, &key.profile, observer)?;
-    let symbols = symbolize(&loaded, store, observer)?;
-    let manifest = write(loaded, symbols, store, key, observer)?;
+    let name = |loaded: &Loaded| symbolize(loaded, store, observer);
+    let manifest = write_beside(loaded, name, store, key, observer)?;
     publish(store, key, &manifest)?;
     Ok(manifest)
 }

@@ -2,7 +2,7 @@
 
 use bytehound_format::AllocationId;
 
-use super::block_table::BlockTable;
+use super::block_table::{BlockTable, Life};
 
 /// What a block is known by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,13 +26,13 @@ impl Key {
 pub(super) enum Claim {
     /// It was free.
     Granted,
-    /// A block at that address was still live, this row: it must have been freed unseen.
-    Replaced(u32),
+    /// A block at that address was still live, this one: it must have been freed unseen.
+    Replaced(Life),
     /// A block with that id is still live, and stays.
     Refused,
 }
 
-/// From key to row. Two tables, so that a pointer costs no more than it must.
+/// From key to block. Two tables, so that a pointer costs no more than it must.
 #[derive(Default)]
 pub(super) struct Live {
     by_id: BlockTable<AllocationId>,
@@ -41,21 +41,21 @@ pub(super) struct Live {
 
 impl Live {
     #[inline]
-    pub(super) fn claim(&mut self, key: Key, row: u32) -> Claim {
+    pub(super) fn claim(&mut self, key: Key, life: Life) -> Claim {
         match key {
-            Key::Id(id) if self.by_id.get(id).is_some() => Claim::Refused,
+            Key::Id(id) if self.by_id.contains(id) => Claim::Refused,
             Key::Id(id) => {
-                self.by_id.insert(id, row);
+                self.by_id.insert(id, life);
                 Claim::Granted
             }
             Key::Pointer(pointer) => {
-                self.by_pointer.insert(pointer, row).map_or(Claim::Granted, Claim::Replaced)
+                self.by_pointer.insert(pointer, life).map_or(Claim::Granted, Claim::Replaced)
             }
         }
     }
 
     #[inline]
-    pub(super) fn remove(&mut self, key: Key) -> Option<u32> {
+    pub(super) fn remove(&mut self, key: Key) -> Option<Life> {
         match key {
             Key::Id(id) => self.by_id.remove(id),
             Key::Pointer(pointer) => self.by_pointer.remove(pointer),
@@ -71,8 +71,17 @@ impl Live {
         }
     }
 
-    /// The rows of all blocks that live.
-    pub(super) fn rows(&self) -> impl Iterator<Item = u32> {
-        self.by_id.rows().chain(self.by_pointer.rows())
+    /// See [`BlockTable::glance_at`].
+    #[inline]
+    pub(super) fn glance_at(&self, key: Key, place: u32) -> u32 {
+        match key {
+            Key::Id(_) => self.by_id.glance_at(place),
+            Key::Pointer(_) => self.by_pointer.glance_at(place),
+        }
+    }
+
+    /// All blocks that live.
+    pub(super) fn lives(&self) -> impl Iterator<Item = &Life> {
+        self.by_id.lives().chain(self.by_pointer.lives())
     }
 }

@@ -1,13 +1,14 @@
 //! Events to rows: one pass over the capture, in memory bounded by its live blocks, its distinct stacks and what it tells of
 //! mapped memory.
 
+mod deeds;
 mod mapped;
 
 use std::io::Read;
 use std::thread;
 
 use bytehound_format::{
-    AllocBody, AllocationId, EndCause, Event, HeaderBody, Reader, ReaderOptions, Timestamp,
+    AllocationId, EndCause, Event, HeaderBody, HeapEvents, Reader, ReaderOptions, Timestamp,
 };
 use bytehound_store::{Scratch, Store};
 use rustc_hash::FxHashMap;
@@ -15,15 +16,16 @@ use rustc_hash::FxHashMap;
 use super::clock::Clock;
 use super::culled::Culled;
 use super::defects::Defects;
-use super::feed::{Fed, Feed};
+use super::feed::Feed;
 use super::generated;
 use super::mappings::Mappings;
 use super::modules::Modules;
 use super::observer::{Observer, Phase, Progress, REPORT_EVERY, report};
-use super::rows::{Block, Deed, FinishedRows, Moment, Rows};
+use super::rows::{FinishedRows, Rows};
 use super::stacks::{Backtraces, DecodedFrame, Stacks};
 use crate::IndexError;
-use crate::layout::{MalloptRecord, NONE};
+use crate::layout::MalloptRecord;
+use deeds::Deeds;
 
 const MAPS_PATH: &str = "/proc/self/maps";
 /// An embedded file of `key=value` lines.
@@ -84,6 +86,7 @@ struct Loader<'a> {
     header: HeaderBody<'static>,
     clock: Clock,
     start_us: u64,
+    /// The latest moment that anything happened at; 0 while nothing did.
     end_us: u64,
     marker: u32,
     stacks: Stacks,
@@ -108,7 +111,7 @@ impl<'a> Loader<'a> {
             header,
             clock,
             start_us,
-            end_us: start_us,
+            end_us: 0,
             marker: 0,
             stacks: Stacks::new(),
             generated: String::new(),
@@ -130,11 +133,16 @@ impl<'a> Loader<'a> {
         observer: &dyn Observer,
     ) -> Result<u64, IndexError> {
         // The header is one.
-        let mut events = 1;
-        while let Some(event) = reader.next_event()? {
-            self.take(event, &mut feed)?;
-            events += 1;
-            if events % REPORT_EVERY as u64 == 0 {
+        let (mut events, mut told) = (1, 0);
+        loop {
+            events += reader.tell_heap(feed.room(), &mut self.deeds(&mut feed)) as u64;
+            if !feed.send_if_full(&mut self.stacks)? {
+                let Some(event) = reader.next_event()? else { break };
+                self.take(event, &mut feed)?;
+                events += 1;
+            }
+            if events - told >= REPORT_EVERY as u64 {
+                told = events;
                 let bytes = reader.file_offset();
                 report(observer, Progress { phase: Phase::Load, bytes, bytes_total: size, events })?;
             }
@@ -152,35 +160,35 @@ impl<'a> Loader<'a> {
         Ok(events)
     }
 
-    #[inline]
+    fn deeds<'f>(&'f mut self, feed: &'f mut Feed) -> Deeds<'f> {
+        Deeds { clock: &self.clock, end_us: &mut self.end_us, marker: self.marker, batch: feed.batch() }
+    }
+
     fn take(&mut self, event: Event<'_>, feed: &mut Feed) -> Result<(), IndexError> {
         // In the oldest captures blocks have no ids.
         let untracked = AllocationId::UNTRACKED;
-        let fed = match event {
-            Event::AllocEx { id, timestamp, allocation } => {
-                self.birth(id, timestamp, &allocation, Deed::Allocate)
-            }
+        let mut deeds = self.deeds(feed);
+        match event {
+            Event::AllocEx { id, timestamp, allocation } => deeds.allocated(id, timestamp, &allocation),
             Event::FreeEx { id, timestamp, pointer, backtrace, thread } => {
-                self.death(id, timestamp, pointer, backtrace, thread)
+                deeds.freed(id, timestamp, pointer, backtrace, thread);
             }
             Event::ReallocEx { id, timestamp, old_pointer, allocation } => {
-                self.birth(id, timestamp, &allocation, |block| Deed::Reallocate(old_pointer, block))
+                deeds.reallocated(id, timestamp, old_pointer, &allocation);
             }
-            Event::Alloc { timestamp, allocation } => {
-                self.birth(untracked, timestamp, &allocation, Deed::Allocate)
-            }
+            Event::Alloc { timestamp, allocation } => deeds.allocated(untracked, timestamp, &allocation),
             Event::Free { timestamp, pointer, backtrace, thread } => {
-                self.death(untracked, timestamp, pointer, backtrace, thread)
+                deeds.freed(untracked, timestamp, pointer, backtrace, thread);
             }
             Event::Realloc { timestamp, old_pointer, allocation } => {
-                self.birth(untracked, timestamp, &allocation, |block| Deed::Reallocate(old_pointer, block))
+                deeds.reallocated(untracked, timestamp, old_pointer, &allocation);
             }
             other => {
                 feed.resolve(&mut self.stacks);
                 return self.take_rare(other);
             }
-        };
-        feed.push(fed, &mut self.stacks)
+        }
+        feed.send_if_full(&mut self.stacks).map(drop)
     }
 
     fn take_rare(&mut self, event: Event<'_>) -> Result<(), IndexError> {
@@ -276,38 +284,12 @@ impl<'a> Loader<'a> {
         }
     }
 
-    #[inline]
-    fn death(
-        &mut self,
-        id: AllocationId,
-        timestamp: Timestamp,
-        pointer: u64,
-        stack: u64,
-        thread: u32,
-    ) -> Fed {
-        let at = Moment { time: self.see(timestamp), thread, backtrace: NONE };
-        Fed { id, deed: Deed::Free(pointer), at, stack }
-    }
-
-    #[inline]
-    fn birth(
-        &mut self,
-        id: AllocationId,
-        timestamp: Timestamp,
-        body: &AllocBody,
-        deed: impl FnOnce(Block) -> Deed,
-    ) -> Fed {
-        let at = Moment { time: self.see(timestamp), thread: body.thread, backtrace: NONE };
-        Fed { id, deed: deed(Block::new(body, self.marker)), at, stack: body.backtrace }
-    }
-
     /// A better pair than that of the header, or the wall clock was set. What came before stays as it is; when nothing
     /// did, the start moves too.
     fn set_clock(&mut self, clock: Clock) {
         self.clock = clock;
-        if self.end_us == self.start_us {
+        if self.end_us == 0 {
             self.start_us = self.clock.wall_us(self.header.initial_timestamp);
-            self.end_us = self.start_us;
         }
     }
 
@@ -361,7 +343,7 @@ impl<'a> Loader<'a> {
             mallopts: self.mallopts,
             labels: self.labels,
             start_us: self.start_us,
-            end_us: self.end_us,
+            end_us: self.end_us.max(self.start_us),
             events,
             defects: self.defects.sentences(),
         }

@@ -2,8 +2,9 @@
 
 use bytehound_store::{Column, MappedVec, PackedList, PackedVec, Scratch};
 
+use super::ends::{End, Ends};
+use super::lists::{Lists, lists};
 use super::operations::{Operation, sort_by_time};
-use super::table::Lists;
 use crate::IndexError;
 use crate::layout::NONE;
 
@@ -16,42 +17,6 @@ pub(super) enum Step {
     Death = 1,
     /// The next death and, of the block that took its place, the next birth.
     Realloc = 2,
-}
-
-/// A record, lists of its fields, and the same when they are whole.
-macro_rules! lists {
-    (
-        $(#[$record_doc:meta])* $record:ident, $(#[$growing_doc:meta])* $growing:ident,
-        $(#[$whole_doc:meta])* $whole:ident, {$($name:ident: $type:ty),* $(,)?}
-    ) => {
-        $(#[$record_doc])*
-        #[derive(Clone, Copy)]
-        pub(super) struct $record { $(pub(super) $name: $type),* }
-
-        $(#[$growing_doc])*
-        pub(super) struct $growing { $($name: PackedVec<$type>),* }
-
-        $(#[$whole_doc])*
-        pub(super) struct $whole { $(pub(super) $name: PackedList<$type>),* }
-
-        impl Lists for $growing {
-            type Record = $record;
-            type Whole = $whole;
-
-            fn new(scratch: &Scratch) -> Result<Self, IndexError> {
-                Ok(Self { $($name: PackedVec::new(scratch)?),* })
-            }
-
-            fn append(&mut self, records: &[$record]) -> Result<(), IndexError> {
-                $(records.iter().try_for_each(|record| self.$name.push(record.$name))?;)*
-                Ok(())
-            }
-
-            fn finish(self) -> Result<$whole, IndexError> {
-                Ok($whole { $($name: self.$name.finish()?),* })
-            }
-        }
-    };
 }
 
 lists!(
@@ -75,6 +40,40 @@ lists!(
     FinishedDeaths,
     { time: u64, row: u32, size: u64, extra: u32, backtrace: u32, is_new: u8 }
 );
+
+/// A death, and the end that its row has by it.
+#[derive(Clone, Copy)]
+pub(super) struct Ended {
+    pub(super) death: Death,
+    pub(super) end: End,
+}
+
+/// Deaths, and ends of rows, so far.
+pub(super) struct Dead {
+    deaths: Deaths,
+    ends: Ends,
+    some: Vec<Death>,
+}
+
+impl Lists for Dead {
+    type Record = Ended;
+    type Whole = (FinishedDeaths, Ends);
+
+    fn new(scratch: &Scratch) -> Result<Self, IndexError> {
+        Ok(Self { deaths: Deaths::new(scratch)?, ends: Ends::new(scratch)?, some: Vec::new() })
+    }
+
+    fn append(&mut self, records: &[Ended]) -> Result<(), IndexError> {
+        self.some.clear();
+        self.some.extend(records.iter().map(|record| record.death));
+        self.deaths.append(&self.some)?;
+        records.iter().try_for_each(|record| self.ends.push(record.end))
+    }
+
+    fn finish(self) -> Result<Self::Whole, IndexError> {
+        Ok((self.deaths.finish()?, self.ends))
+    }
+}
 
 /// The steps as they come.
 pub(super) struct Log {

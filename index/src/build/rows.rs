@@ -3,13 +3,14 @@
 use std::hint::black_box;
 
 use bytehound_format::{AllocBody, alloc_flags};
-use bytehound_store::{MappedVec, Scratch};
-use bytemuck::{Pod, Zeroable};
+use bytehound_store::Scratch;
 
+use super::block_table::Life;
 use super::defects::Defects;
+use super::ends::{End, FinishedEnds, Link};
 use super::feed::Fed;
 use super::live::{Claim, Key, Live};
-use super::log::{Birth, Births, Death, Deaths, FinishedBirths, FinishedDeaths, FinishedLog, Log, Step};
+use super::log::{Birth, Births, Dead, Death, Ended, FinishedBirths, FinishedDeaths, FinishedLog, Log, Step};
 use super::table::Table;
 use crate::IndexError;
 use crate::layout::{NEVER, NONE, flags};
@@ -73,39 +74,15 @@ impl Deed {
     }
 }
 
-/// How a row ends. While that is awaited, what its end has to know of its birth.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
-pub(super) struct End {
-    /// Of death, or [`NEVER`]; of birth, while it lives.
-    pub(super) time: u64,
-    /// Means something only while it lives.
-    size: u64,
-    /// [`flags`] that its end adds; the extra bytes, while it lives.
-    flags: u32,
-    /// Of death, or [`NONE`]; of birth, while it lives.
-    pub(super) backtrace: u32,
-    /// Of death, or [`NONE`].
-    pub(super) thread: u32,
-    /// The number of its chain, or [`NONE`] for a row that is alone.
-    pub(super) chain: u32,
-}
-
-impl End {
-    pub(super) fn flags(&self) -> u8 {
-        self.flags as u8
-    }
-}
-
 /// Rows and steps in the order of the file, on disk but for the live blocks.
 pub(super) struct Rows {
     births: Table<Births>,
-    deaths: Table<Deaths>,
+    dead: Table<Dead>,
     log: Log,
-    ends: MappedVec<End>,
     live: Live,
-    /// The rows that were probably meant by the deeds that are taken next.
+    /// The places of the blocks that are probably meant by the deeds that are taken next.
     glanced: Vec<u32>,
+    rows: u32,
     chains: u32,
     total_usable: u64,
     pub(super) defects: Defects,
@@ -116,7 +93,9 @@ pub(super) struct FinishedRows {
     pub(super) births: FinishedBirths,
     pub(super) deaths: FinishedDeaths,
     pub(super) log: FinishedLog,
-    pub(super) ends: MappedVec<End>,
+    pub(super) ends: FinishedEnds,
+    /// How many rows there are.
+    pub(super) rows: u32,
     /// How many chains there are.
     pub(super) chains: u32,
 }
@@ -125,11 +104,11 @@ impl Rows {
     pub(super) fn new(scratch: &Scratch) -> Result<Self, IndexError> {
         Ok(Self {
             births: Table::new(scratch)?,
-            deaths: Table::new(scratch)?,
+            dead: Table::new(scratch)?,
             log: Log::new(scratch)?,
-            ends: MappedVec::new(scratch)?,
             live: Live::default(),
             glanced: Vec::new(),
+            rows: 0,
             chains: 0,
             total_usable: 0,
             defects: Defects::default(),
@@ -142,9 +121,8 @@ impl Rows {
         self.glanced.clear();
         let key = |fed: &Fed| Key::new(fed.id, fed.deed.address());
         self.glanced.extend(deeds.iter().map(|fed| self.live.glance(key(fed))));
-        let ends = self.ends.as_slice();
-        let seen = |seen: u32, &row: &u32| seen ^ ends.get(row as usize).map_or(0, |end| end.thread);
-        black_box(self.glanced.iter().fold(0, seen));
+        let seen = deeds.iter().zip(&self.glanced).map(|(fed, place)| self.live.glance_at(key(fed), *place));
+        black_box(seen.fold(0, |seen, row| seen ^ row));
     }
 
     /// Takes what was done to a block; the id is that of both blocks of a realloc.
@@ -161,18 +139,18 @@ impl Rows {
     }
 
     /// Ends the rows that nothing ended.
-    pub(super) fn finish(mut self) -> Result<(FinishedRows, Defects), IndexError> {
-        let ends = self.ends.as_mut_slice();
-        self.live.rows().for_each(|row| {
-            let end = &mut ends[row as usize];
-            // A thread like no other: in the column it is as cheap as none.
-            *end = End { time: NEVER, size: 0, flags: 0, backtrace: NONE, thread: NONE, chain: end.chain };
-        });
+    pub(super) fn finish(self) -> Result<(FinishedRows, Defects), IndexError> {
+        let (deaths, mut ends) = self.dead.finish()?;
+        for life in self.live.lives().filter(|life| life.chain != NONE) {
+            let Link(link) = Link::new(life.chain, false);
+            ends.push(End { time: NEVER, row: life.row, backtrace: NONE, thread: NONE, link })?;
+        }
         let rows = FinishedRows {
             births: self.births.finish()?,
-            deaths: self.deaths.finish()?,
+            deaths,
             log: self.log.finish()?,
-            ends: self.ends,
+            ends: ends.finish()?,
+            rows: self.rows,
             chains: self.chains,
         };
         Ok((rows, self.defects))
@@ -185,32 +163,33 @@ impl Rows {
             self.defects.impossible_sizes += 1;
             return Ok(());
         }
-        match self.live.claim(key, self.next_row()?) {
+        let life = self.begin(at, block, NONE)?;
+        match self.live.claim(key, life) {
             Claim::Granted => {}
-            Claim::Replaced(unseen) => self.end_unseen(unseen, at)?,
+            Claim::Replaced(unseen) => self.end_unseen(&unseen, at)?,
             Claim::Refused => {
                 self.defects.duplicate_ids += 1;
                 return Ok(());
             }
         }
-        self.begin_row(at, block, NONE)?;
+        self.add(&life, at, block)?;
         self.log.push(Step::Birth, at.time)
     }
 
     /// A block is freed.
     fn free(&mut self, key: Key, at: Moment) -> Result<(), IndexError> {
-        let Some(row) = self.live.remove(key) else {
+        let Some(life) = self.live.remove(key) else {
             self.defects.unknown_frees += 1;
             return Ok(());
         };
-        let time = self.end_row(row, at, 0)?;
+        let time = self.end(&life, at, Link::new(life.chain, false))?;
         self.log.push(Step::Death, time)
     }
 
     /// A block ends and another one takes its place. Of a block known by pointer but never seen (it is older than
     /// the capture), the new block is known from here on.
     fn reallocate(&mut self, old: Key, new: Key, at: Moment, block: &Block) -> Result<(), IndexError> {
-        let Some(old_row) = self.live.remove(old) else {
+        let Some(old_life) = self.live.remove(old) else {
             if matches!(new, Key::Pointer(_)) {
                 self.defects.older_blocks += 1;
                 return self.allocate(new, at, block);
@@ -220,17 +199,20 @@ impl Rows {
         };
         if !self.is_possible(block) {
             self.defects.impossible_sizes += 1;
-            let time = self.end_row(old_row, at, 0)?;
+            let time = self.end(&old_life, at, Link::new(old_life.chain, false))?;
             return self.log.push(Step::Death, time);
         }
-        if let Claim::Replaced(unseen) = self.live.claim(new, self.next_row()?) {
-            let birth = self.ends.as_slice()[old_row as usize].time;
-            self.end_unseen(unseen, Moment { time: at.time.max(birth), ..at })?;
+        // Chains are numbered in the order of their second rows.
+        let chain = if old_life.chain == NONE { self.chains } else { old_life.chain };
+        self.chains = self.chains.max(chain + 1);
+        let now = Moment { time: at.time.max(old_life.time), ..at };
+        let life = self.begin(now, block, chain)?;
+        if let Claim::Replaced(unseen) = self.live.claim(new, life) {
+            self.end_unseen(&unseen, now)?;
         }
-        let time = self.end_row(old_row, at, flags::REALLOCATED)?;
-        let chain = self.chain_of(old_row);
-        self.begin_row(Moment { time, ..at }, block, chain)?;
-        self.log.push(Step::Realloc, time)
+        self.end(&old_life, at, Link::new(chain, true))?;
+        self.add(&life, now, block)?;
+        self.log.push(Step::Realloc, now.time)
     }
 
     fn is_possible(&mut self, block: &Block) -> bool {
@@ -245,72 +227,53 @@ impl Rows {
         possible
     }
 
-    fn next_row(&self) -> Result<u32, IndexError> {
-        u32::try_from(self.ends.len()).ok().filter(|&row| row != NONE).ok_or(IndexError::TooManyRows)
-    }
-
-    /// The chain of a row that is reallocated. Chains are numbered in the order of their second rows.
-    fn chain_of(&mut self, row: u32) -> u32 {
-        let chain = &mut self.ends.as_mut_slice()[row as usize].chain;
-        if *chain == NONE {
-            *chain = self.chains;
-            self.chains += 1;
+    /// The next row, which is not yet added.
+    fn begin(&self, at: Moment, block: &Block, chain: u32) -> Result<Life, IndexError> {
+        if self.rows == NONE {
+            return Err(IndexError::TooManyRows);
         }
-        *chain
-    }
-
-    fn begin_row(&mut self, at: Moment, block: &Block, chain: u32) -> Result<(), IndexError> {
-        self.births.push(Birth {
+        Ok(Life {
             time: at.time,
-            address: block.address,
             size: block.size,
             extra: block.extra,
             backtrace: at.backtrace,
+            row: self.rows,
+            chain,
+        })
+    }
+
+    fn add(&mut self, life: &Life, at: Moment, block: &Block) -> Result<(), IndexError> {
+        self.rows += 1;
+        self.births.push(Birth {
+            time: life.time,
+            address: block.address,
+            size: life.size,
+            extra: life.extra,
+            backtrace: life.backtrace,
             thread: at.thread,
             marker: block.marker,
             flags: block.flags,
-        })?;
-        Ok(self.ends.push(End {
-            time: at.time,
-            size: block.size,
-            flags: block.extra,
-            backtrace: at.backtrace,
-            thread: 0,
-            chain,
-        })?)
+        })
     }
 
-    fn end_unseen(&mut self, row: u32, at: Moment) -> Result<(), IndexError> {
+    fn end_unseen(&mut self, life: &Life, at: Moment) -> Result<(), IndexError> {
         self.defects.missed_frees += 1;
-        let time = self.end_row(row, Moment { backtrace: NONE, ..at }, 0)?;
+        let time = self.end(life, Moment { backtrace: NONE, ..at }, Link::new(life.chain, false))?;
         self.log.push(Step::Death, time)
     }
 
     /// Returns the time of death: no block dies before it is born, whatever the stamps say.
     #[inline]
-    fn end_row(&mut self, row: u32, at: Moment, flags: u8) -> Result<u64, IndexError> {
-        let end = &mut self.ends.as_mut_slice()[row as usize];
-        if at.time < end.time {
+    fn end(&mut self, life: &Life, at: Moment, link: Link) -> Result<u64, IndexError> {
+        if at.time < life.time {
             self.defects.early_deaths += 1;
         }
-        let time = at.time.max(end.time);
+        let time = at.time.max(life.time);
+        let &Life { size, extra, backtrace, row, .. } = life;
         // But for the time, as it was born.
-        self.deaths.push(Death {
-            time,
-            row,
-            size: end.size,
-            extra: end.flags,
-            backtrace: end.backtrace,
-            is_new: u8::from(time == end.time),
-        })?;
-        *end = End {
-            time,
-            size: 0,
-            flags: u32::from(flags),
-            backtrace: at.backtrace,
-            thread: at.thread,
-            chain: end.chain,
-        };
+        let death = Death { time, row, size, extra, backtrace, is_new: u8::from(time == life.time) };
+        let end = End { time, row, backtrace: at.backtrace, thread: at.thread, link: link.0 };
+        self.dead.push(Ended { death, end })?;
         Ok(time)
     }
 }

@@ -6,29 +6,13 @@ use std::thread::{self, JoinHandle};
 use bytehound_store::Scratch;
 
 use super::handover::{Giver, Gone, handover};
+use super::lists::Lists;
 use crate::IndexError;
 
 /// Records that are handed over at a time.
-const BATCH: usize = 1 << 13;
-/// Batches that may wait.
-const WAITING_MAX: usize = 2;
-
-/// Lists of numbers that grow side by side: one for each field of a record.
-pub(super) trait Lists: Sized + Send + 'static {
-    /// What the lists have one number each of.
-    type Record: Copy + Send + 'static;
-    /// The lists when they are whole.
-    type Whole;
-
-    /// Empty lists.
-    fn new(scratch: &Scratch) -> Result<Self, IndexError>;
-
-    /// Takes records apart.
-    fn append(&mut self, records: &[Self::Record]) -> Result<(), IndexError>;
-
-    /// Ends the lists.
-    fn finish(self) -> Result<Self::Whole, IndexError>;
-}
+const BATCH: usize = 1 << 11;
+/// Batches that may wait: enough for what comes while blocks of all lists are packed.
+const WAITING_MAX: usize = 32;
 
 /// A table that grows by records.
 pub(super) struct Table<L: Lists> {

@@ -1,24 +1,24 @@
 //! The last phase: a loaded, named capture becomes a segment and summaries. Nobody sees them before they are published.
 
-use bytehound_store::{BuildKey, MappedVec, Scratch, SegmentWriter, Store, SummaryWriter};
+use bytehound_store::{BuildKey, MappedVec, SegmentWriter, Store, SummaryWriter};
 use bytehound_symbols::normalize::NORM_VERSION;
 
 use super::chains::write_chains;
 use super::chronicle::Chronicle;
-use super::columns::{OrderedRows, write_columns};
+use super::columns::{Numbers, OrderedRows, write_columns};
 use super::history::History;
 use super::load::Loaded;
 use super::manifest::encode_manifest;
 use super::map_sections::{write_mallopts, write_maps};
 use super::mappings::Mappings;
 use super::observer::Observer;
-use super::operations::Operation;
+use super::order::Order;
 use super::replay::{Replayed, Source, replay};
 use super::stack_sections::StackSections;
 use super::steps::Steps;
 use super::symbolize::Symbols;
 use crate::IndexError;
-use crate::layout::{LAYOUT_VERSION, NONE};
+use crate::layout::LAYOUT_VERSION;
 use crate::model::Manifest;
 use crate::summary_tables::write_rest;
 
@@ -34,19 +34,30 @@ const ARCHITECTURE_MAX: usize = 64;
 
 /// Writes the segment and the summaries of a build; both are durable when it returns, and not yet published.
 pub fn write(
+    loaded: Loaded,
+    symbols: Symbols,
+    store: &Store,
+    key: &BuildKey,
+    observer: &dyn Observer,
+) -> Result<Manifest, IndexError> {
+    write_beside(loaded, |_| Ok(symbols), store, key, observer)
+}
+
+/// As [`write()`], but the names are found while most of it is written: they are not needed until its end.
+pub(super) fn write_beside(
     mut loaded: Loaded,
-    mut symbols: Symbols,
+    name: impl FnOnce(&Loaded) -> Result<Symbols, IndexError> + Send,
     store: &Store,
     key: &BuildKey,
     observer: &dyn Observer,
 ) -> Result<Manifest, IndexError> {
     let scratch = loaded.scratch.clone();
     let rows = &loaded.rows;
-    let steps = Steps::new(observer, rows.log.len() as u64 + rows.ends.len() as u64, loaded.events);
-    steps.advance(0)?;
+    let steps = Steps::new(observer, rows.log.len() as u64 + u64::from(rows.rows), loaded.events);
     let sorted = rows.log.sort(&rows.births, &rows.deaths, &scratch)?;
     let history = History { rows, sorted: sorted.as_ref().map(MappedVec::as_slice) };
-    let order = history.sorted.map(|operations| births_of(operations, &scratch)).transpose()?;
+    let order = history.sorted.map(|operations| Order::of(operations, &scratch)).transpose()?;
+    let placed = order.as_ref().map(|order| rows.ends.placed(order.places(), &scratch)).transpose()?;
 
     let bucket_width_us = ((loaded.end_us - loaded.start_us) / BUCKETS).max(1);
     let source = Source {
@@ -55,21 +66,26 @@ pub fn write(
         backtraces: loaded.backtraces.lists.len(),
         bucket_width_us,
     };
-    let ordered = OrderedRows { rows, order: order.as_ref().map(MappedVec::as_slice) };
+    let ordered = OrderedRows {
+        rows,
+        order: order.as_ref(),
+        ends: placed.as_ref().unwrap_or(&rows.ends),
+        numbers: Numbers::new(source.dense),
+    };
     let mut summaries = store.summaries().writer(key)?;
     let mut segment = SegmentWriter::create(&scratch)?;
     let (summarized, (written, chronicle)) = rayon::join(
-        || summarize(&loaded, &symbols, &source, &mut *summaries, &steps),
+        || summarize(&loaded, name, &source, &mut *summaries, &steps),
         || {
             let write = || {
-                write_columns(&mut segment, &ordered, source.dense, &steps)?;
+                let members = write_columns(&mut segment, &ordered, &scratch, &steps)?;
                 segment.sync_meanwhile()?;
-                write_chains(&mut segment, &scratch, &ordered)
+                write_chains(&mut segment, &scratch, members.as_slice(), rows.chains)
             };
             rayon::join(write, || Chronicle::of(&ordered, &history, &scratch))
         },
     );
-    let Summarized { manifest, replayed, stacks } = summarized?;
+    let Summarized { manifest, replayed, stacks, mut symbols } = summarized?;
     written?;
     chronicle?.write(&mut segment)?;
     let mappings = std::mem::replace(&mut loaded.mappings, Mappings::new());
@@ -89,41 +105,39 @@ pub fn write(
     stored.and(summarized).map(|()| manifest)
 }
 
-/// What is known once the heap was lived through.
+/// What is known once the heap was lived through, and names were found.
 struct Summarized {
     manifest: Manifest,
     replayed: Replayed,
     stacks: StackSections,
+    symbols: Symbols,
 }
 
 fn summarize(
     loaded: &Loaded,
-    symbols: &Symbols,
+    name: impl FnOnce(&Loaded) -> Result<Symbols, IndexError> + Send,
     source: &Source<'_>,
     cells: &mut dyn SummaryWriter,
     steps: &Steps<'_>,
 ) -> Result<Summarized, IndexError> {
-    let mut replayed = replay(source, cells, steps)?;
+    let find_names = || {
+        let symbols = name(loaded)?;
+        steps.begin()?;
+        let stacks = StackSections::of(&loaded.backtraces, &symbols.table, &loaded.scratch)?;
+        Ok::<_, IndexError>((symbols, stacks))
+    };
+    let (replayed, named) = rayon::join(|| replay(source, cells, steps), find_names);
+    let (mut replayed, (symbols, mut stacks)) = (replayed?, named?);
     let mut manifest = manifest_of(loaded, &replayed);
     manifest.bucket_width_us = source.bucket_width_us;
     manifest.defects.extend(symbols.defects.sentences());
+    manifest.max_depth = stacks.max_depth;
     for culled in &loaded.culled {
         let backtrace = loaded.backtraces.dense[culled.backtrace as usize];
         culled.fold_into(&mut replayed.summaries[backtrace as usize]);
     }
-    let (backtraces, scratch) = (&loaded.backtraces, &loaded.scratch);
-    let stacks = StackSections::of(backtraces, &symbols.table, &replayed.summaries, scratch)?;
-    manifest.max_depth = stacks.max_depth;
-    Ok(Summarized { manifest, replayed, stacks })
-}
-
-/// The rows in the order of sorted operations.
-fn births_of(operations: &[Operation], scratch: &Scratch) -> Result<MappedVec<u32>, IndexError> {
-    let mut order = MappedVec::new(scratch)?;
-    for operation in operations.iter().filter(|operation| operation.birth != NONE) {
-        order.push(operation.birth)?;
-    }
-    Ok(order)
+    stacks.count(&replayed.summaries);
+    Ok(Summarized { manifest, replayed, stacks, symbols })
 }
 
 /// Before the culled allocations are added: they count for their backtraces alone.

@@ -43,18 +43,19 @@ impl Change {
         count_max: i64::MIN,
     };
 
-    /// A birth if `births` is 1, a death if it is 0. Which of the two comes next cannot be guessed, so nothing here
-    /// branches on it.
+    /// A birth if `births` is 1, a death if it is 0. Unless `asked` is 1, the size is 0 and nothing happens. Neither can be
+    /// guessed, so nothing here branches on them.
     #[inline(always)]
-    pub(super) fn operation(&mut self, size: u64, births: u64) {
+    pub(super) fn operation(&mut self, size: u64, births: u64, asked: u64) {
         let deaths = births.wrapping_sub(1);
-        self.operations += 1;
+        self.operations += asked;
         self.allocated_bytes = self.allocated_bytes.wrapping_add(size & !deaths);
         // All bits are set for a death: then this is −size.
         self.bytes = self.bytes.wrapping_add((size ^ deaths).wrapping_sub(deaths).cast_signed());
-        self.count += births.cast_signed() * 2 - 1;
-        self.bytes_max = self.bytes_max.max(self.bytes);
-        self.count_max = self.count_max.max(self.count);
+        self.count += (births.cast_signed() * 2 - 1) * asked.cast_signed();
+        let seen = |level: i64| if asked == 1 { level } else { i64::MIN };
+        self.bytes_max = self.bytes_max.max(seen(self.bytes));
+        self.count_max = self.count_max.max(seen(self.count));
     }
 
     /// Goes on from what is live, in a bucket.

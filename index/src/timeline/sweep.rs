@@ -23,9 +23,7 @@ const ROWS_BEFORE: usize = 1 << 19;
 /// Sizes that are read together.
 const ROWS_READ: usize = 1 << 12;
 /// The size of rows of at least this size is looked up again.
-const LARGE: u16 = u16::MAX;
-/// Operations that are followed together.
-const PICKED: usize = 128;
+const LARGE: u32 = u32::MAX >> 1;
 
 /// A moment, and what was live of the rows asked for right before it.
 #[derive(Clone, Copy, Default)]
@@ -129,23 +127,19 @@ impl Sweep<'_> {
         self.walk(start..end, part, change);
         for operation in late {
             let (row, births) = self.chronicle.operation(*operation);
-            change.operation(part.size(row), births.into());
+            let (size, asked) = part.of_row(row);
+            change.operation(size, births.into(), asked);
         }
         end
     }
 
-    /// What is asked for is picked out first, and then followed: neither has to guess.
     fn walk(&self, operations: Range<usize>, part: &Part<'_>, change: &mut Change) {
-        let (words, mut picked, mut count) = (self.words, [(0, 0); PICKED], 0);
+        let mut all = *change;
         part.stretch.walk(operations, |row, births| {
-            picked[count] = (row, births);
-            count += (words[row as usize / 64] >> (row % 64) & 1) as usize;
-            if count == PICKED {
-                part.follow(&picked, change);
-                count = 0;
-            }
+            let (size, asked) = part.of_row(row);
+            all.operation(size, births.into(), asked);
         });
-        part.follow(&picked[..count], change);
+        *change = all;
     }
 
     fn read(&self, operations: Range<usize>) -> Part<'_> {
@@ -155,46 +149,45 @@ impl Sweep<'_> {
         for start in (first..stretch.rows.end).step_by(ROWS_READ) {
             let rows = start..stretch.rows.end.min(start + ROWS_READ);
             let sizes = self.size.read(rows, &mut buffer);
-            near.extend(sizes.iter().map(|size| (*size).min(LARGE.into()) as u16));
+            for (sizes, word) in sizes.chunks(64).zip(&self.words[start / 64..]) {
+                near.extend(sizes.iter().enumerate().map(|(bit, size)| known(*size, word >> bit & 1)));
+            }
         }
-        Part { stretch, all: self.size, first_near: first as u32, near }
+        Part { stretch, size: self.size, words: self.words, first_near: first as u32, near }
     }
 }
 
-/// Operations, and the sizes of the rows that most of them are about.
+/// Operations, and what is known of the rows that most of them are about.
 struct Part<'a> {
     stretch: Stretch<'a>,
-    all: &'a Column<'a, u64>,
+    size: &'a Column<'a, u64>,
+    words: &'a [u64],
     first_near: u32,
-    /// At most [`LARGE`].
-    near: Vec<u16>,
+    /// See [`known`].
+    near: Vec<u32>,
+}
+
+/// The size of a row, at most [`LARGE`], above the bit that says whether the row is asked for. 0 if it is not.
+#[inline(always)]
+fn known(size: u64, asked: u64) -> u32 {
+    let size = size.min(LARGE.into()) as u32;
+    (size << 1 | 1) & (asked as u32).wrapping_neg()
 }
 
 impl Part<'_> {
-    /// Apart, to leave what picks all registers. Sizes are looked up first, since none of them has to wait for what is made of the others.
-    #[inline(never)]
-    fn follow(&self, operations: &[(u32, u32)], change: &mut Change) {
-        let (mut all, mut sizes) = (*change, [0; PICKED]);
-        for (size, (row, _)) in sizes.iter_mut().zip(operations) {
-            *size = self.size(*row);
-        }
-        for (size, (_, births)) in sizes.into_iter().zip(operations) {
-            all.operation(size, u64::from(*births));
-        }
-        *change = all;
-    }
-
+    /// The size of a row and 1; or 0 and 0 if it is not asked for.
     #[inline(always)]
-    fn size(&self, row: u32) -> u64 {
+    fn of_row(&self, row: u32) -> (u64, u64) {
         match self.near.get(row.wrapping_sub(self.first_near) as usize) {
-            Some(&size) if size < LARGE => size.into(),
-            _ => self.size_afar(row),
+            Some(&known) if known >> 1 < LARGE => ((known >> 1).into(), (known & 1).into()),
+            _ => self.of_row_afar(row),
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn size_afar(&self, row: u32) -> u64 {
-        self.all.at(row as usize)
+    fn of_row_afar(&self, row: u32) -> (u64, u64) {
+        let asked = self.words[row as usize / 64] >> (row % 64) & 1;
+        (if asked == 1 { self.size.at(row as usize) } else { 0 }, asked)
     }
 }

@@ -250,6 +250,17 @@ fn a_wall_clock_event_moves_what_follows() {
 }
 
 #[test]
+fn a_clock_that_is_set_after_the_first_event_leaves_the_beginning_where_it_was() {
+    let built = built(|capture| {
+        // As early as can be.
+        capture.alloc(id(1), START, block(0x100, 10, 1));
+        capture.event(&Event::WallClock { timestamp: Timestamp(0), sec: EPOCH_US / 1_000_000 - 10, nsec: 0 });
+    });
+    assert_eq!(built.manifest.start_us, EPOCH_US + START);
+    assert_eq!(built.manifest.end_us, EPOCH_US + START);
+}
+
+#[test]
 fn markers_hold_from_where_they_stand() {
     let built = built(|capture| {
         capture.alloc(id(1), 1_010, block(0x100, 10, 1)).event(&Event::Marker { value: 3 });

@@ -23,17 +23,15 @@
 use bytemuck::Pod;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::packing::pack;
+
 /// Numbers of one frame.
 pub(super) const FRAME: usize = 128;
 /// A frame's codes are that many words, times their bits.
-const LANES: usize = 2;
+pub(super) const LANES: usize = 2;
 const PER_LANE: usize = FRAME / LANES;
 /// In the place of a narrow width: the numbers count up by one.
-const COUNTING: u32 = 127;
-/// Stands for the largest number of a type, until it has a code.
-const LARGEST: u64 = u64::MAX;
-/// Codes of fewer bits are not worth splitting.
-const SPLIT_MIN: u32 = 4;
+pub(super) const COUNTING: u32 = 127;
 
 /// The numbers that columns are made of: `u8` to `u64`.
 pub trait Number: Pod + Ord + sealed::Sealed {
@@ -93,8 +91,9 @@ impl PackedBlock {
     #[must_use]
     pub fn of<T: Number>(numbers: &[T]) -> Self {
         assert!(numbers.len() <= super::BLOCK_LEN, "{} numbers in a block", numbers.len());
+        // Two slices are compared much faster than each number with the first.
+        let is_constant = numbers.get(1..).is_none_or(|others| others == &numbers[..others.len()]);
         let first = numbers.first().map_or(0, |first| first.widen());
-        let is_constant = numbers.iter().all(|number| number.widen() == first);
         let (value, words) = if is_constant { (first, Vec::new()) } else { pack(numbers) };
         Self {
             element_size: size_of::<T>() as u32,
@@ -106,79 +105,24 @@ impl PackedBlock {
     }
 }
 
-/// The bits that are left out, and the words.
-fn pack<T: Number>(numbers: &[T]) -> (u64, Vec<u64>) {
-    let ordinary = || numbers.iter().map(|number| number.widen()).filter(|&number| number != T::LARGEST);
-    let (used, least) =
-        ordinary().fold((0, LARGEST), |(used, least), number| (used | number, least.min(number)));
-    let shift = if used == 0 { 0 } else { used.trailing_zeros() };
-    let least = least >> shift;
-    let codes_start = head_len(numbers.len().div_ceil(FRAME));
-    let mut words = vec![0; codes_start];
-    words[0] = least;
-    for (index, numbers) in numbers.chunks(FRAME).enumerate() {
-        let mut codes = [0; FRAME];
-        for (code, number) in codes.iter_mut().zip(numbers) {
-            let number = number.widen();
-            *code = if number == T::LARGEST { LARGEST } else { (number >> shift) - least };
-        }
-        let frame = Frame::of(&mut codes, numbers.len());
-        let place = ((words.len() - codes_start) / LANES) as u64;
-        words[1 + index] = frame.head(place);
-        frame.append(&codes, &mut words);
-    }
-    words.extend([0; LANES]);
-    (shift.into(), words)
-}
-
 /// Words before the codes.
-fn head_len(frames: usize) -> usize {
+pub(super) fn head_len(frames: usize) -> usize {
     (1 + frames).next_multiple_of(LANES)
 }
 
 /// How the numbers of one frame are coded.
 #[derive(Clone, Copy)]
-struct Frame {
+pub(super) struct Frame {
     /// Less the block's least number.
-    base: u32,
+    pub(super) base: u32,
     /// Bits of every code that lie side by side.
-    narrow: u32,
+    pub(super) narrow: u32,
     /// Bits of the largest code.
-    width: u32,
-    has_largest: bool,
+    pub(super) width: u32,
+    pub(super) has_largest: bool,
 }
 
 impl Frame {
-    /// Turns the first `len` numbers into their codes.
-    fn of(numbers: &mut [u64; FRAME], len: usize) -> Self {
-        let (mut least, mut most, mut has_largest) = (LARGEST, 0, false);
-        for &number in &numbers[..len] {
-            has_largest |= number == LARGEST;
-            least = least.min(number);
-            most = most.max(if number == LARGEST { 0 } else { number });
-        }
-        let base = u32::try_from(least).unwrap_or(u32::MAX);
-        // Where the largest has a code, the others give way; it becomes 0 itself.
-        let below = u64::from(base).wrapping_sub(has_largest.into());
-        numbers[..len].iter_mut().for_each(|number| {
-            *number = if *number == LARGEST { 0 } else { number.wrapping_sub(below) };
-        });
-        let highest = if least == LARGEST { 0 } else { most.wrapping_sub(below) };
-        let width = u64::BITS - highest.leading_zeros();
-        let counts = highest > 0 && !has_largest && (0..).zip(&numbers[..len]).all(|(at, code)| at == *code);
-        Self {
-            base,
-            narrow: if counts { COUNTING } else { narrow_width(numbers, width) },
-            width,
-            has_largest,
-        }
-    }
-
-    fn head(&self, place: u64) -> u64 {
-        let widths = u64::from(self.narrow) << 17 | u64::from(self.width) << 24;
-        place | widths | u64::from(self.has_largest) << 31 | u64::from(self.base) << 32
-    }
-
     #[inline]
     fn from_head(head: u64) -> Self {
         Self {
@@ -188,87 +132,9 @@ impl Frame {
             has_largest: head >> 31 & 1 != 0,
         }
     }
-
-    fn append(&self, codes: &[u64; FRAME], words: &mut Vec<u64>) {
-        if self.narrow == COUNTING {
-            return;
-        }
-        if self.narrow == self.width {
-            return append_narrow(codes, self.width, words);
-        }
-        let mask = lowest_bits(self.narrow);
-        append_narrow(&codes.map(|code| code & mask), self.narrow, words);
-        append_rest(codes, self.narrow, self.width, words);
-    }
 }
 
-/// The narrow width that makes a frame smallest.
-fn narrow_width(codes: &[u64; FRAME], width: u32) -> u32 {
-    if width < SPLIT_MIN {
-        return width;
-    }
-    // By their bits; in turns, since each step would wait for the one before it where neighbours are alike.
-    let mut counts = [[0_u32; u64::BITS as usize + 1]; 2];
-    for pair in codes.chunks_exact(2) {
-        for (counts, code) in counts.iter_mut().zip(pair) {
-            counts[(u64::BITS - code.leading_zeros()) as usize] += 1;
-        }
-    }
-    let (mut best, mut least, mut wider) = (width, width * FRAME as u32, 0);
-    for narrow in (0..width).rev() {
-        wider += counts[0][narrow as usize + 1] + counts[1][narrow as usize + 1];
-        let bits = (narrow + 1) * FRAME as u32 + wider * (width - narrow);
-        if bits < least {
-            (best, least) = (narrow, bits);
-        }
-    }
-    best
-}
-
-/// Codes of so many bits.
-fn append_narrow(codes: &[u64; FRAME], narrow: u32, words: &mut Vec<u64>) {
-    if narrow == 0 {
-        return;
-    }
-    let (mut pending, mut filled) = ([0; LANES], 0);
-    for pair in codes.chunks_exact(LANES) {
-        for (word, code) in pending.iter_mut().zip(pair) {
-            *word |= code << filled;
-        }
-        filled += narrow;
-        if filled >= u64::BITS {
-            words.extend(pending);
-            filled -= u64::BITS;
-            for (word, code) in pending.iter_mut().zip(pair) {
-                // In two shifts, since one of 64 bits would be one of none.
-                *word = (code >> 1) >> (narrow - filled - 1);
-            }
-        }
-    }
-}
-
-/// Which codes are wide, and what they have above.
-fn append_rest(codes: &[u64; FRAME], narrow: u32, width: u32, words: &mut Vec<u64>) {
-    let map_at = words.len();
-    words.extend([0; FRAME / 64]);
-    let (mut word, mut filled) = (0, 0);
-    for (at, rest) in codes.iter().map(|code| code >> narrow).enumerate().filter(|&(_, rest)| rest != 0) {
-        words[map_at + at / 64] |= 1 << (at % 64);
-        word |= rest << filled;
-        filled += width - narrow;
-        if filled >= u64::BITS {
-            words.push(word);
-            filled -= u64::BITS;
-            word = (rest >> 1) >> (width - narrow - filled - 1);
-        }
-    }
-    if filled > 0 {
-        words.push(word);
-    }
-    words.resize(map_at + (words.len() - map_at).next_multiple_of(LANES), 0);
-}
-
-fn lowest_bits(width: u32) -> u64 {
+pub(super) fn lowest_bits(width: u32) -> u64 {
     if width == 0 { 0 } else { u64::MAX >> (64 - width) }
 }
 
@@ -397,7 +263,31 @@ fn two_words(low: u64, high: u64, shift: usize) -> u64 {
     low >> shift | (high << 1) << (63 - shift)
 }
 
-/// All codes of a frame. Every width has a function of its own: with shifts that are known beforehand it takes half the time.
+/// Every width of a code but 0: shifts that are known beforehand take half the time.
+macro_rules! with_widths {
+    ($macro:ident) => {
+        $macro!(
+            1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22
+            23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39 40 41 42 43 44
+            45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63 64
+        )
+    };
+}
+pub(super) use with_widths;
+
+/// Every step of a lane.
+macro_rules! with_steps {
+    ($macro:ident) => {
+        $macro!(
+            0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21
+            22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39 40 41 42 43
+            44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63
+        )
+    };
+}
+pub(super) use with_steps;
+
+/// All codes of a frame. Every width has a function of its own.
 fn unpack_codes(codes: &[u64], width: u32) -> [u64; FRAME] {
     let mut wide = [0; FRAME];
     macro_rules! unpack {
@@ -408,11 +298,7 @@ fn unpack_codes(codes: &[u64], width: u32) -> [u64; FRAME] {
             }
         };
     }
-    unpack!(
-        1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22
-        23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39 40 41 42 43 44
-        45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63 64
-    );
+    with_widths!(unpack);
     wide
 }
 
@@ -428,11 +314,7 @@ fn unpack_width<const WIDTH: usize>(codes: &[u64], wide: &mut [u64; FRAME]) {
             }
         )*};
     }
-    unpack!(
-        0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21
-        22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39 40 41 42 43
-        44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63
-    );
+    with_steps!(unpack);
 }
 
 /// The code at a step of a lane: `width` bits that begin in one word and may end in the lane's next.

@@ -72,10 +72,6 @@ impl Segment {
         let len = entry.count as usize;
         match entry.encoding {
             Encoding::Raw => Ok(Column::Values(self.values(name, stored)?)),
-            Encoding::Constant => {
-                let value = self.values(name, stored)?.first().copied();
-                Ok(Column::Constant { value: value.unwrap_or(T::zeroed()), len })
-            }
             Encoding::Blocks => {
                 let blocks: &[BlockEntry] = self.values(name, stored)?;
                 Ok(match blocks.first().filter(|first| blocks.iter().all(|block| block.equals(first))) {

@@ -10,7 +10,6 @@ pub(super) const NAME_LEN_MAX: usize = 64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Encoding {
     Raw = 0,
-    Constant = 1,
     Blocks = 2,
 }
 
@@ -30,7 +29,6 @@ impl Entry {
     pub(super) fn stored_len(&self) -> Option<u64> {
         match self.encoding {
             Encoding::Raw => self.count.checked_mul(self.element_size.into()),
-            Encoding::Constant => Some(self.element_size.into()),
             // An empty column has one block, too.
             Encoding::Blocks => {
                 self.count.div_ceil(BLOCK_LEN as u64).max(1).checked_mul(size_of::<BlockEntry>() as u64)
@@ -55,7 +53,6 @@ impl Entry {
         let name = std::str::from_utf8(name).ok()?.to_owned();
         let encoding = match take(bytes)? {
             [0] => Encoding::Raw,
-            [1] => Encoding::Constant,
             [2] => Encoding::Blocks,
             _ => return None,
         };

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
 
 use bytemuck::Pod;
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::block_column::BlockEntry;
 use super::packed::{Number, PackedBlock};
@@ -71,14 +71,14 @@ impl SegmentWriter {
 
     /// Writes a section as it is, for [`Segment::slice`](crate::Segment::slice).
     pub fn write_section<T: Pod>(&mut self, name: &str, values: &[T]) -> Result<()> {
-        let mut section = self.section(name, Fold::Never)?;
-        section.push(values)?;
-        section.end()
-    }
-
-    /// Begins a section that is written piece by piece. If all its values turn out equal, it is stored as one.
-    pub fn begin<T: Pod>(&mut self, name: &str) -> Result<SectionWriter<'_, T>> {
-        self.section(name, Fold::WhileEqual { count: 0 })
+        const {
+            assert!(
+                size_of::<T>() > 0 && align_of::<T>() <= ALIGNMENT,
+                "values need a size, and an alignment of 64 at most"
+            )
+        };
+        let count = values.len() as u64;
+        self.write_entry(name, Encoding::Raw, (size_of::<T>() as u32, count), bytemuck::cast_slice(values))
     }
 
     /// Writes the next block of a column, which begins with its first one; columns may take turns. All blocks of a column
@@ -129,12 +129,9 @@ impl SegmentWriter {
     /// Ends the segment: writes the table and syncs the file.
     pub fn finish(mut self) -> Result<FinishedSegment> {
         for column in std::mem::take(&mut self.columns) {
-            let mut section = self.section(&column.name, Fold::Never)?;
-            section.push(&column.blocks)?;
-            section.entry.encoding = Encoding::Blocks;
-            section.entry.element_size = column.element_size;
-            section.entry.count = column.blocks.iter().map(|block| u64::from(block.count)).sum();
-            section.end()?;
+            let count = column.blocks.iter().map(|block| u64::from(block.count)).sum();
+            let elements = (column.element_size, count);
+            self.write_entry(&column.name, Encoding::Blocks, elements, bytemuck::cast_slice(&column.blocks))?;
         }
         let table = toc::encode(&self.entries, self.offset);
         self.write(&table)?;
@@ -147,24 +144,21 @@ impl SegmentWriter {
         Ok(FinishedSegment { path: self.path, _scratch: self.scratch })
     }
 
-    fn section<T: Pod>(&mut self, name: &str, fold: Fold) -> Result<SectionWriter<'_, T>> {
-        const {
-            assert!(
-                size_of::<T>() > 0 && align_of::<T>() <= ALIGNMENT,
-                "values need a size, and an alignment of 64 at most"
-            )
-        };
+    /// Writes what a section is made of: so many elements of such a size.
+    fn write_entry(
+        &mut self,
+        name: &str,
+        encoding: Encoding,
+        (element_size, count): (u32, u64),
+        bytes: &[u8],
+    ) -> Result<()> {
         self.check_name(name)?;
         self.align(ALIGNMENT)?;
-        let entry = Entry {
-            name: name.to_owned(),
-            encoding: Encoding::Raw,
-            element_size: size_of::<T>() as u32,
-            offset: self.offset,
-            count: 0,
-            checksum: 0,
-        };
-        Ok(SectionWriter { segment: self, entry, fold, first: None, hasher: Xxh3::new() })
+        let (offset, checksum) = (self.offset, xxh3_64(bytes));
+        self.write(bytes)?;
+        let name = name.to_owned();
+        self.entries.push(Entry { name, encoding, element_size, offset, count, checksum });
+        Ok(())
     }
 
     fn check_name(&self, name: &str) -> Result<()> {
@@ -190,76 +184,5 @@ impl SegmentWriter {
         self.file.write_all(bytes).map_err(StoreError::io("write", &self.path))?;
         self.offset += bytes.len() as u64;
         Ok(())
-    }
-}
-
-/// Writes one section. The section exists once it was ended.
-#[must_use = "a section that is not ended is not in the segment"]
-pub struct SectionWriter<'a, T> {
-    segment: &'a mut SegmentWriter,
-    entry: Entry,
-    fold: Fold,
-    /// The value that all held-back ones are equal to.
-    first: Option<T>,
-    hasher: Xxh3,
-}
-
-/// Whether equal values are held back.
-#[derive(Clone, Copy)]
-enum Fold {
-    Never,
-    /// So many values came, all equal, and none is written yet.
-    WhileEqual {
-        count: u64,
-    },
-}
-
-impl<T: Pod> SectionWriter<'_, T> {
-    /// Appends values.
-    pub fn push(&mut self, values: &[T]) -> Result<()> {
-        self.entry.count += values.len() as u64;
-        let Fold::WhileEqual { count } = self.fold else {
-            return self.write(values);
-        };
-        let Some(first) = self.first.or_else(|| values.first().copied()) else {
-            return Ok(());
-        };
-        self.first = Some(first);
-        // Bytes are compared, not values: what is read back must be the same to the bit, NaN and -0.0 included.
-        if values.iter().all(|value| bytemuck::bytes_of(value) == bytemuck::bytes_of(&first)) {
-            self.fold = Fold::WhileEqual { count: count + values.len() as u64 };
-            return Ok(());
-        }
-        self.fold = Fold::Never;
-        self.write_repeated(first, count)?;
-        self.write(values)
-    }
-
-    /// Ends the section.
-    pub fn end(mut self) -> Result<()> {
-        if let (Fold::WhileEqual { .. }, Some(first)) = (self.fold, self.first) {
-            self.entry.encoding = Encoding::Constant;
-            self.write(&[first])?;
-        }
-        self.entry.checksum = self.hasher.digest();
-        self.segment.entries.push(self.entry);
-        Ok(())
-    }
-
-    fn write_repeated(&mut self, value: T, count: u64) -> Result<()> {
-        let block = vec![value; count.min(4096) as usize];
-        let mut left = count;
-        while left > 0 {
-            let now = left.min(block.len() as u64);
-            self.write(&block[..now as usize])?;
-            left -= now;
-        }
-        Ok(())
-    }
-
-    fn write(&mut self, values: &[T]) -> Result<()> {
-        let bytes = bytemuck::cast_slice(values);
-        self.hasher.update(bytes);
-        self.segment.write(bytes)
     }
 }
