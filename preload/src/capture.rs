@@ -273,8 +273,10 @@ impl Inside {
     /// A block is about to die. `block` is not null.
     #[inline(always)]
     pub(crate) fn dies(&self, frame: &HookFrame, block: *const c_void) {
+        // First the stamp, which waits for what was begun: the walk then goes on beside the allocator's work.
+        let died = clock::before();
         let stack = self.stack_of_death(frame);
-        self.free(clock::before(), block, stack);
+        self.free(died, block, stack);
     }
 
     /// A block died at `died`, by a call that could not be noted before it had come back.

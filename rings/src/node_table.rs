@@ -83,12 +83,14 @@ impl NodeTable {
     #[inline(always)]
     pub(crate) fn find(&self, region: &Region, fingerprint: Fingerprint) -> Option<Node> {
         let first = self.first();
-        for level in (first..=self.last()).rev() {
-            for place in self.places(region, level, fingerprint)? {
-                match place.fingerprint() {
-                    Fingerprint(0) => break,
-                    found if found == fingerprint => return Some(Node(place.node())),
-                    _ => {}
+        'levels: for level in (first..=self.last()).rev() {
+            for line in self.probed(region, level, fingerprint)? {
+                for place in line.places() {
+                    match place.fingerprint() {
+                        Fingerprint(0) => continue 'levels,
+                        found if found == fingerprint => return Some(Node(place.node())),
+                        _ => {}
+                    }
                 }
             }
         }
