@@ -3,6 +3,7 @@
 mod arguments;
 mod config_file;
 mod ending;
+mod memory;
 
 pub(crate) use arguments::ServerArguments;
 pub(crate) use config_file::with_file;
@@ -19,6 +20,7 @@ use std::time::Instant;
 
 /// Serves until a signal ends it: what is being taken in may come to its end first.
 pub(crate) fn serve(arguments: ServerArguments) -> Result<u8> {
+    memory::give_back_what_is_freed();
     let store = arguments.data_dir.open()?;
     if !arguments.debug_symbols.is_empty() {
         let added =
