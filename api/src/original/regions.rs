@@ -16,7 +16,7 @@ pub(crate) struct RegionsJson {
     main_heap_end: u64,
     main_heap_start_s: String,
     main_heap_end_s: String,
-    regions: Vec<(u64, u64)>,
+    regions: Vec<[u64; 2]>,
 }
 
 /// The ranges of addresses that allocations took, those that touch put together.
@@ -31,7 +31,7 @@ pub(crate) async fn regions(api: Api, request: HttpRequest) -> Answer {
             main_heap_end: end,
             main_heap_start_s: start.to_string(),
             main_heap_end_s: end.to_string(),
-            regions: extents.into_iter().map(|extent| (extent.start, extent.end)).collect(),
+            regions: extents.into_iter().map(|extent| [extent.start, extent.end]).collect(),
         };
         serde_json::to_writer(writer, &regions).map_err(|error| unread(error.into()))
     })
