@@ -102,8 +102,8 @@ impl Stage {
 enum Threads {
     /// On threads that wait for such work.
     Ready,
-    /// Each on a thread of its own, and of those that it starts: they get little of a core that others want, so that
-    /// questions are answered while captures are taken in.
+    /// Each on threads of its own, and on those that they start: they get little of a core that others want, and no
+    /// question waits in line behind them, so that questions are answered while captures are taken in.
     Background,
 }
 
@@ -115,7 +115,14 @@ impl Threads {
                 let yielding = move || {
                     // Of the thread alone, on Linux. If it is refused, the work is only less polite.
                     let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICENESS);
-                    work();
+                    // Its threads are as polite as the one that starts them.
+                    match rayon::ThreadPoolBuilder::new().build() {
+                        Ok(pool) => pool.install(work),
+                        Err(error) => {
+                            tracing::warn!(%error, "an ingest goes on in threads that questions wait for");
+                            work();
+                        }
+                    }
                 };
                 let started = std::thread::Builder::new().name("ingest".to_owned()).spawn(yielding);
                 if let Err(error) = started {
@@ -165,6 +172,32 @@ mod tests {
         assert!(matches!(stage.run(permit, || Ok::<_, ()>(7)).await, Ok(7)));
         let counters = stage.counters();
         assert_eq!((counters.done, counters.failed, counters.panicked, counters.running), (1, 1, 1, 0));
+    }
+
+    #[actix_rt::test]
+    async fn work_in_the_background_leaves_others_the_threads_that_they_share() {
+        let stage = Stage::in_background(1);
+        let permit = stage.admit().await.unwrap();
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let (busy, are_busy) = std::sync::mpsc::channel();
+        let ended = std::sync::Mutex::new(ended);
+        let work = actix_rt::spawn(async move {
+            let wait = move |_: rayon::BroadcastContext<'_>| {
+                let _ = busy.send(());
+                let _ = ended.lock().map(|ended| ended.recv());
+            };
+            stage.run(permit, move || Ok::<_, ()>(drop(rayon::broadcast(wait)))).await.is_ok()
+        });
+        let answer = tokio::task::spawn_blocking(move || {
+            let is_busy = |_: &usize| are_busy.recv().is_ok();
+            let (send, receive) = std::sync::mpsc::channel();
+            let all = (0..rayon::current_num_threads()).filter(is_busy).count();
+            rayon::spawn(move || drop(send.send(all)));
+            receive.recv_timeout(std::time::Duration::from_secs(60))
+        });
+        assert_eq!(answer.await.unwrap().ok(), Some(rayon::current_num_threads()));
+        drop(end);
+        assert!(work.await.unwrap());
     }
 
     #[actix_rt::test]
