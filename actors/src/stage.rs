@@ -186,13 +186,17 @@ mod tests {
                 let _ = busy.send(());
                 let _ = ended.lock().map(|ended| ended.recv());
             };
-            stage.run(permit, move || Ok::<_, ()>(drop(rayon::broadcast(wait)))).await.is_ok()
+            let work = move || {
+                rayon::broadcast(wait);
+                Ok::<_, ()>(())
+            };
+            stage.run(permit, work).await.is_ok()
         });
         let answer = tokio::task::spawn_blocking(move || {
             let is_busy = |_: &usize| are_busy.recv().is_ok();
             let (send, receive) = std::sync::mpsc::channel();
             let all = (0..rayon::current_num_threads()).filter(is_busy).count();
-            rayon::spawn(move || drop(send.send(all)));
+            rayon::spawn(move || send.send(all).unwrap_or_default());
             receive.recv_timeout(std::time::Duration::from_secs(60))
         });
         assert_eq!(answer.await.unwrap().ok(), Some(rayon::current_num_threads()));
