@@ -273,6 +273,7 @@ impl Inside {
     /// A block is about to die. `block` is not null.
     #[inline(always)]
     pub(crate) fn dies(&self, frame: &HookFrame, block: *const c_void) {
+        self.prefetch_stack(frame);
         // First the stamp, which waits for what was begun: the walk then goes on beside the allocator's work.
         let died = clock::before();
         let stack = self.stack_of_death(frame);
@@ -340,11 +341,11 @@ impl Inside {
         unsafe { self.thread.stack(frame) }
     }
 
-    /// Has what [`Self::born`] will read of the stack fetched while the block is made.
+    /// Has what a walk of the stack will read fetched beside other work.
     #[inline(always)]
-    pub(crate) fn expect_stack(&self, frame: &HookFrame) {
+    pub(crate) fn prefetch_stack(&self, frame: &HookFrame) {
         // SAFETY: as in `stack`.
-        unsafe { self.thread.expect_stack(frame) }
+        unsafe { self.thread.prefetch_stack(frame) }
     }
 
     #[inline(always)]

@@ -452,7 +452,7 @@ mod on {
 fn allocate(size: usize, zeroed: bool, frame: &HookFrame, call: impl FnOnce() -> Block) -> Block {
     let inside: Option<Inside> = enter(Mode::Recording);
     if let Some(inside) = &inside {
-        inside.expect_stack(frame);
+        inside.prefetch_stack(frame);
     }
     let block = call();
     if let Some(inside) = inside

@@ -142,9 +142,9 @@ impl Thread {
     /// # Safety
     /// As there.
     #[inline(always)]
-    pub(crate) unsafe fn expect_stack(&self, frame: &arch::HookFrame) {
+    pub(crate) unsafe fn prefetch_stack(&self, frame: &arch::HookFrame) {
         // SAFETY: by this function's contract nobody else has a reference.
-        unsafe { &*self.unwinder.get() }.expect(frame);
+        unsafe { &*self.unwinder.get() }.prefetch(frame);
     }
 
     /// The stack of a hook's caller, with the hook itself innermost.

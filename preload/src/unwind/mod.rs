@@ -118,10 +118,10 @@ impl Unwinder {
 
     /// Has the processor fetch what [`Self::trace`] will read first.
     #[inline(always)]
-    pub(crate) fn expect(&self, frame: &HookFrame) {
+    pub(crate) fn prefetch(&self, frame: &HookFrame) {
         let start = frame.caller();
         cache::prefetch(start.ip.wrapping_sub(1));
-        self.cache.expect_call(&start, frame.leaf());
+        self.cache.prefetch_call(&start, frame.leaf());
     }
 
     /// The stack of a hook's caller, with the hook itself innermost.
@@ -129,7 +129,6 @@ impl Unwinder {
     pub(crate) fn trace(&mut self, frame: &HookFrame, region: &Region) -> Node {
         let epoch = EPOCH.load(Ordering::Acquire);
         let start = frame.caller();
-        cache::prefetch(start.ip.wrapping_sub(1));
         let stack = self.regions.stack(start.sp);
         if self.filled != (epoch & !FULL_WALKS, stack.end()) || epoch & FULL_WALKS != 0 {
             self.cache.clear();

@@ -101,7 +101,7 @@ impl StackCache {
 
     /// Fetches what is known of calls from a place.
     #[inline(always)]
-    pub(super) fn expect_call(&self, caller: &Registers, leaf: u64) {
+    pub(super) fn prefetch_call(&self, caller: &Registers, leaf: u64) {
         self.sites.prefetch(caller, leaf);
     }
 
@@ -152,7 +152,7 @@ impl StackCache {
                 candidates -= 1;
             }
             if self.innermost(candidates).is_some_and(|candidate| candidate.is_entered_as(frame)) {
-                self.expect(candidates, fresh, leaf);
+                self.prefetch(candidates, fresh, leaf);
                 let (at, found) = self.verify(candidates, fresh, machine);
                 match found {
                     Found::All => return (candidates, fresh),
@@ -173,11 +173,11 @@ impl StackCache {
 
     /// Has the number fetched that the stack will have if so many frames hold.
     #[inline(always)]
-    fn expect(&self, kept: usize, fresh: usize, leaf: u64) {
+    fn prefetch(&self, kept: usize, fresh: usize, leaf: u64) {
         let Some(outer) = self.innermost(kept) else { return };
         let inside = self.fresh.get(..fresh).unwrap_or_default().iter().rev();
-        let expected = inside.fold(outer.fingerprint, |outside, frame| outside.calling(frame.registers.ip));
-        self.recent.prefetch(expected.calling(leaf));
+        let whole = inside.fold(outer.fingerprint, |outside, frame| outside.calling(frame.registers.ip));
+        self.recent.prefetch(whole.calling(leaf));
     }
 
     /// Leaves the last of the fresh frames; says whether there is a caller, and room for it.
