@@ -88,23 +88,14 @@ impl<'a> Chronicle<'a> {
         column.at(row as usize)
     }
 
-    /// The first operation of `among` that happens at `time` or later. Near ones are found soonest.
+    /// The first operation of `among` that happens at `time` or later. Near ones are found soonest. Births are in order, and
+    /// looked at first: what else there is between two of them is little.
     pub(crate) fn first_since(&self, time: u64, among: Range<usize>) -> usize {
-        let (mut from, mut step) = (among.start, 1);
-        while from + step < among.end && self.time(from + step) < time {
-            from += step;
-            step *= 2;
-        }
-        let mut to = among.end.min(from + step);
-        while from < to {
-            let middle = from.midpoint(to);
-            if self.time(middle) < time {
-                from = middle + 1;
-            } else {
-                to = middle;
-            }
-        }
-        from
+        let rows = self.born_before(among.start)..self.born_before(among.end);
+        let row = first_where(rows.clone(), |row| self.birth.at(row) >= time);
+        let after = |row: usize| if rows.contains(&row) { self.birth_of(row as u32) } else { among.end };
+        let from = if row > rows.start { after(row - 1) + 1 } else { among.start };
+        first_where(from..after(row), |operation| self.time(operation) >= time)
     }
 
     /// Cuts operations into parts of about `len`, never within a µs.
@@ -125,17 +116,33 @@ impl<'a> Chronicle<'a> {
 
     /// Some operations, read to be walked through.
     pub(crate) fn stretch(&self, operations: Range<usize>) -> Stretch<'_> {
-        let rows = self.born_before(operations.start)..self.born_before(operations.end);
-        let dead = operations.start - rows.start..operations.end - rows.end;
-        let mut since = Vec::new();
-        self.deaths.copy_to(dead.clone(), &mut since);
-        since.push(0);
-        Stretch { chronicle: self, rows, first_death: dead.start, since }
+        let mut stretch = Stretch { chronicle: self, rows: 0..0, first_death: 0, since: Vec::new() };
+        stretch.move_to(operations);
+        stretch
     }
 
     fn births(&self, operation: usize) -> u32 {
         (self.words[operation / 64] >> (operation % 64)) as u32 & 1
     }
+}
+
+/// The first of some ascending numbers for which something holds, as it does for all after it. Near ones are found soonest.
+fn first_where(among: Range<usize>, holds: impl Fn(usize) -> bool) -> usize {
+    let (mut from, mut step) = (among.start, 1);
+    while from + step < among.end && !holds(from + step) {
+        from += step;
+        step *= 2;
+    }
+    let mut to = among.end.min(from + step);
+    while from < to {
+        let middle = from.midpoint(to);
+        if holds(middle) {
+            to = middle;
+        } else {
+            from = middle + 1;
+        }
+    }
+    from
 }
 
 /// Operations of which the deaths are read.
@@ -149,6 +156,15 @@ pub(crate) struct Stretch<'a> {
 }
 
 impl Stretch<'_> {
+    /// Reads other operations instead, into the memory of these.
+    pub(crate) fn move_to(&mut self, operations: Range<usize>) {
+        let born = |operation| self.chronicle.born_before(operation);
+        self.rows = born(operations.start)..born(operations.end);
+        self.first_death = operations.start - self.rows.start;
+        self.chronicle.deaths.copy_to(self.first_death..operations.end - self.rows.end, &mut self.since);
+        self.since.push(0);
+    }
+
     /// Tells the row of each operation, and how many are born by it: 1 or 0. Which of the two comes next cannot be
     /// guessed, so nothing here branches on it.
     #[inline(always)]
@@ -165,6 +181,38 @@ impl Stretch<'_> {
                 visit(born.wrapping_sub(back & births.wrapping_sub(1)), births);
                 born += births;
                 next_dead += 1 - births as usize;
+            }
+        }
+    }
+
+    /// Goes through the operations word by word, of each first the deaths and then the births. Tells the word and the place in
+    /// it, both counted from the first operation, the row, and whether it dies.
+    #[inline(always)]
+    pub(crate) fn walk_words(
+        &self,
+        operations: Range<usize>,
+        mut visit: impl FnMut(usize, usize, u32, bool),
+    ) {
+        let words = operations.start / 64..operations.end.div_ceil(64);
+        let mut born = self.chronicle.born_before(operations.start) as u32;
+        let mut since = &self.since[operations.start - born as usize - self.first_death..];
+        for (index, word) in words.enumerate() {
+            let within = operations.start.max(word * 64)..operations.end.min(word * 64 + 64);
+            let all = u64::MAX >> (64 - within.len());
+            let mut births = self.chronicle.words[word] >> (within.start % 64) & all;
+            let mut deaths = !births & all;
+            let (dead, later) = since.split_at(deaths.count_ones() as usize);
+            since = later;
+            // What is born before a death of the word: all that is older, and what is neither it nor another death before.
+            for (before, since) in (1_u32..).zip(dead) {
+                let place = deaths.trailing_zeros();
+                deaths &= deaths.wrapping_sub(1);
+                visit(index, place as usize, (born + place).wrapping_sub(before).wrapping_sub(*since), true);
+            }
+            while births != 0 {
+                visit(index, births.trailing_zeros() as usize, born, false);
+                births &= births - 1;
+                born += 1;
             }
         }
     }

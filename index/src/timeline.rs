@@ -3,6 +3,8 @@
 mod change;
 mod compatible;
 mod few;
+mod lanes;
+mod reader;
 mod reallocs;
 mod sweep;
 

@@ -24,12 +24,12 @@ impl Live {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Change {
     pub(super) operations: u64,
-    allocated_bytes: u64,
+    pub(super) allocated_bytes: u64,
     pub(super) reallocated: u64,
-    bytes: i64,
-    count: i64,
-    bytes_max: i64,
-    count_max: i64,
+    pub(super) bytes: i64,
+    pub(super) count: i64,
+    pub(super) bytes_max: i64,
+    pub(super) count_max: i64,
 }
 
 impl Change {
@@ -43,19 +43,29 @@ impl Change {
         count_max: i64::MIN,
     };
 
-    /// A birth if `births` is 1, a death if it is 0. Unless `asked` is 1, the size is 0 and nothing happens. Neither can be
-    /// guessed, so nothing here branches on them.
+    /// A birth if `births` is 1, a death if it is 0. Which of the two comes next cannot be guessed, so nothing here branches
+    /// on it.
     #[inline(always)]
-    pub(super) fn operation(&mut self, size: u64, births: u64, asked: u64) {
+    pub(super) fn operation(&mut self, size: u64, births: u64) {
         let deaths = births.wrapping_sub(1);
-        self.operations += asked;
+        self.operations += 1;
         self.allocated_bytes = self.allocated_bytes.wrapping_add(size & !deaths);
         // All bits are set for a death: then this is −size.
         self.bytes = self.bytes.wrapping_add((size ^ deaths).wrapping_sub(deaths).cast_signed());
-        self.count += (births.cast_signed() * 2 - 1) * asked.cast_signed();
-        let seen = |level: i64| if asked == 1 { level } else { i64::MIN };
-        self.bytes_max = self.bytes_max.max(seen(self.bytes));
-        self.count_max = self.count_max.max(seen(self.count));
+        self.count += births.cast_signed() * 2 - 1;
+        self.bytes_max = self.bytes_max.max(self.bytes);
+        self.count_max = self.count_max.max(self.count);
+    }
+
+    /// What changed after it.
+    pub(super) fn then(&mut self, next: &Self) {
+        self.operations += next.operations;
+        self.allocated_bytes = self.allocated_bytes.wrapping_add(next.allocated_bytes);
+        self.reallocated += next.reallocated;
+        self.bytes_max = self.bytes_max.max(self.bytes.wrapping_add(next.bytes_max));
+        self.count_max = self.count_max.max(self.count.wrapping_add(next.count_max));
+        self.bytes = self.bytes.wrapping_add(next.bytes);
+        self.count += next.count;
     }
 
     /// Goes on from what is live, in a bucket.

@@ -67,7 +67,7 @@ pub(super) fn follow(
 fn change_of(operations: &[Operation]) -> Change {
     let mut change = Change::NOTHING;
     for operation in operations {
-        change.operation(operation.size, operation.births.into(), 1);
+        change.operation(operation.size, operation.births.into());
         change.reallocated += u64::from(operation.reborn);
     }
     change

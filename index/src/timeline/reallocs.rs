@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use crate::chronicle::Chronicle;
 use crate::columns::Columns;
+use crate::layout::BLOCK_ROWS;
 use crate::{Cancel, IndexError};
 
 /// Chains that a thread looks at together.
@@ -93,6 +94,8 @@ fn among(
     (reborn, late)
 }
 
+/// Whether both are born in the same µs. Zones tell most that are not.
 fn is_at_once(columns: &Columns<'_>, old: u32, new: u32) -> bool {
-    columns.birth.at(old as usize) == columns.birth.at(new as usize)
+    let [old_births, new_births] = [old, new].map(|row| columns.zones[row as usize / BLOCK_ROWS].birth);
+    old_births[1] >= new_births[0] && columns.birth.at(old as usize) == columns.birth.at(new as usize)
 }

@@ -7,23 +7,17 @@ use bytehound_store::Column;
 use rayon::prelude::*;
 
 use super::change::{Change, Live, timeline};
+use super::reader::Reader;
 use super::reallocs::Reallocs;
 use super::{Grid, Timeline};
-use crate::chronicle::{Chronicle, Stretch};
+use crate::chronicle::Chronicle;
 use crate::columns::Columns;
 use crate::{Cancel, IndexError, RowSet};
 
-/// Operations that a thread follows at a time: enough that reading sizes of rows born before them is worth it, and few
-/// enough that all threads have some.
-const PART: Range<usize> = 1 << 15..1 << 22;
-/// Parts for each thread.
+/// Operations that a thread follows at a time: enough that reading sizes of rows born before them is worth it.
+const PART_MIN: usize = 1 << 15;
+/// Parts for each thread, so that none waits long for the others.
 const PARTS: usize = 2;
-/// Rows before the first of a part whose sizes are read too: nearly all that die in it are among them.
-const ROWS_BEFORE: usize = 1 << 19;
-/// Sizes that are read together.
-const ROWS_READ: usize = 1 << 12;
-/// The size of rows of at least this size is looked up again.
-const LARGE: u32 = u32::MAX >> 1;
 
 /// A moment, and what was live of the rows asked for right before it.
 #[derive(Clone, Copy, Default)]
@@ -65,7 +59,7 @@ struct Sweep<'a> {
 impl Sweep<'_> {
     /// What changed over parts of some operations.
     fn before(&self, operations: Range<usize>) -> Result<Vec<Change>, IndexError> {
-        self.each_part(operations, |part| self.follow(part.clone(), &self.read(part)))
+        self.each_part(operations, |part| self.follow(part.clone(), &mut self.reader(&part)))
     }
 
     /// What changed in each bucket; a bucket that lies in several parts comes several times.
@@ -77,117 +71,67 @@ impl Sweep<'_> {
     fn each_part<T: Send>(
         &self,
         operations: Range<usize>,
-        follow: impl Fn(Range<usize>) -> T + Sync,
+        follow: impl Fn(Range<usize>) -> Result<T, IndexError> + Sync,
     ) -> Result<Vec<T>, IndexError> {
-        let share = operations.len() / (PARTS * rayon::current_num_threads());
-        let parts = self.chronicle.parts(operations, share.clamp(PART.start, PART.end)).into_par_iter();
-        parts.map(|part| self.cancel.check().map(|()| follow(part))).collect()
+        let share = operations.len().div_ceil(PARTS * rayon::current_num_threads());
+        let parts = self.chronicle.parts(operations, share.max(PART_MIN)).into_par_iter();
+        parts.with_max_len(1).map(&follow).collect()
     }
 
-    fn buckets_of(&self, operations: Range<usize>) -> Vec<(u64, Change)> {
+    fn reader(&self, operations: &Range<usize>) -> Reader<'_> {
+        Reader::new(&self.chronicle, self.size, self.words, operations.clone(), self.cancel)
+    }
+
+    fn buckets_of(&self, operations: Range<usize>) -> Result<Vec<(u64, Change)>, IndexError> {
         let mut changes = Vec::new();
-        let part = self.read(operations.clone());
+        let mut reader = self.reader(&operations);
         let mut rest = operations;
         while !rest.is_empty() {
             let index = self.grid.bucket(self.chronicle.time(rest.start));
             let next = (index + 1).saturating_mul(self.grid.width_us.max(1));
             let end = self.chronicle.first_since(next, rest.clone());
-            let change = self.follow(rest.start..end, &part);
+            let change = self.follow(rest.start..end, &mut reader)?;
             if change.operations > 0 {
                 changes.push((index, change));
             }
             rest.start = end;
         }
-        changes
+        Ok(changes)
     }
 
-    fn follow(&self, operations: Range<usize>, part: &Part<'_>) -> Change {
+    fn follow(&self, operations: Range<usize>, reader: &mut Reader<'_>) -> Result<Change, IndexError> {
         let mut change = Change::NOTHING;
         let rows = [operations.start, operations.end].map(|operation| self.chronicle.born_before(operation));
         change.reallocated = self.reallocs.reborn(rows[0]..rows[1]);
         let mut rest = operations;
         while let Some(&first) = self.reallocs.late_in(&rest).first() {
-            self.walk(rest.start..first, part, &mut change);
-            rest.start = self.follow_late(first..rest.end, part, &mut change);
+            reader.walk(rest.start..first, &mut change)?;
+            rest.start = self.follow_late(first..rest.end, reader, &mut change)?;
         }
-        self.walk(rest, part, &mut change);
-        change
+        reader.walk(rest, &mut change)?;
+        Ok(change)
     }
 
     /// The rest of a µs, from its first late death: late deaths come last. Tells where the next µs begins.
-    fn follow_late(&self, operations: Range<usize>, part: &Part<'_>, change: &mut Change) -> usize {
+    fn follow_late(
+        &self,
+        operations: Range<usize>,
+        reader: &mut Reader<'_>,
+        change: &mut Change,
+    ) -> Result<usize, IndexError> {
         let next_us = self.chronicle.time(operations.start).saturating_add(1);
         let end = self.chronicle.first_since(next_us, operations.clone());
         let late = self.reallocs.late_in(&(operations.start..end));
         let mut start = operations.start;
         for operation in late {
-            self.walk(start..*operation, part, change);
+            reader.walk(start..*operation, change)?;
             start = operation + 1;
         }
-        self.walk(start..end, part, change);
+        reader.walk(start..end, change)?;
         for operation in late {
             let (row, births) = self.chronicle.operation(*operation);
-            let (size, asked) = part.of_row(row);
-            change.operation(size, births.into(), asked);
+            reader.operation(row, births, change);
         }
-        end
-    }
-
-    fn walk(&self, operations: Range<usize>, part: &Part<'_>, change: &mut Change) {
-        let mut all = *change;
-        part.stretch.walk(operations, |row, births| {
-            let (size, asked) = part.of_row(row);
-            all.operation(size, births.into(), asked);
-        });
-        *change = all;
-    }
-
-    fn read(&self, operations: Range<usize>) -> Part<'_> {
-        let stretch = self.chronicle.stretch(operations);
-        let first = stretch.rows.start.saturating_sub(ROWS_BEFORE) / ROWS_READ * ROWS_READ;
-        let (mut near, mut buffer) = (Vec::with_capacity(stretch.rows.end - first), Vec::new());
-        for start in (first..stretch.rows.end).step_by(ROWS_READ) {
-            let rows = start..stretch.rows.end.min(start + ROWS_READ);
-            let sizes = self.size.read(rows, &mut buffer);
-            for (sizes, word) in sizes.chunks(64).zip(&self.words[start / 64..]) {
-                near.extend(sizes.iter().enumerate().map(|(bit, size)| known(*size, word >> bit & 1)));
-            }
-        }
-        Part { stretch, size: self.size, words: self.words, first_near: first as u32, near }
-    }
-}
-
-/// Operations, and what is known of the rows that most of them are about.
-struct Part<'a> {
-    stretch: Stretch<'a>,
-    size: &'a Column<'a, u64>,
-    words: &'a [u64],
-    first_near: u32,
-    /// See [`known`].
-    near: Vec<u32>,
-}
-
-/// The size of a row, at most [`LARGE`], above the bit that says whether the row is asked for. 0 if it is not.
-#[inline(always)]
-fn known(size: u64, asked: u64) -> u32 {
-    let size = size.min(LARGE.into()) as u32;
-    (size << 1 | 1) & (asked as u32).wrapping_neg()
-}
-
-impl Part<'_> {
-    /// The size of a row and 1; or 0 and 0 if it is not asked for.
-    #[inline(always)]
-    fn of_row(&self, row: u32) -> (u64, u64) {
-        match self.near.get(row.wrapping_sub(self.first_near) as usize) {
-            Some(&known) if known >> 1 < LARGE => ((known >> 1).into(), (known & 1).into()),
-            _ => self.of_row_afar(row),
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn of_row_afar(&self, row: u32) -> (u64, u64) {
-        let asked = self.words[row as usize / 64] >> (row % 64) & 1;
-        (if asked == 1 { self.size.at(row as usize) } else { 0 }, asked)
+        Ok(end)
     }
 }

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytehound_index::{
-    Allocation, Cancel, Grid, Predicate, Profile, Row, RowSet, Selection, TimeBucket, Timeline,
+    Allocation, BacktraceId, Bound, Cancel, Grid, Predicate, Profile, Row, RowSet, Selection, TimeBucket,
+    Timeline,
 };
 use proptest::prelude::*;
 
-use crate::profiles::{profile_of, steps};
+use crate::capture::{START, block, id};
+use crate::profiles::{Asked, STACKS, begun, indexed, profile_of, steps};
 use crate::questions::selection;
 
 proptest! {
@@ -84,6 +86,54 @@ proptest! {
         };
         if births_come_first(profile) {
             prop_assert_eq!(sums(&whole), sums(&swept[0]));
+        }
+    }
+}
+
+/// Sizes of all orders, and blocks that live from a few µs to all of the time.
+fn of_all_kinds() -> Asked {
+    const SIZES: [u64; 12] =
+        [0, 1, 8, 65_533, 65_534, 65_535, 65_536, 1 << 23, (1 << 24) - 1, 1 << 24, 1 << 40, 33];
+    let (mut capture, mut live, mut random) = (begun(), Vec::new(), 1_u64);
+    for number in 1..=300_000 {
+        random = random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+        // Large ones are rare, so that most lanes have none.
+        let kind = if number % 5_000 < 4_900 { random >> 33 & 1 } else { random >> 33 };
+        let size = SIZES[kind as usize % SIZES.len()] + if kind < 2 { random >> 60 } else { 0 };
+        let now = START + number / 3;
+        capture.alloc(id(number), now, block(number * 16, size, (random >> 40) % STACKS.len() as u64));
+        live.push(number);
+        // What is old stays for long: the youngest die first, and the oldest at the end.
+        while live.len() as u64 > 1_000 && random >> 50 & 7 != 0 {
+            let youth = live.len() - 1 - (random >> 20) as usize % 900;
+            let dead = live.swap_remove(youth);
+            capture.free(id(dead), now, dead * 16);
+            random = random.rotate_left(7);
+        }
+    }
+    live.drain(..live.len() / 2).for_each(|number| {
+        capture.free(id(number), START + 100_001, number * 16);
+    });
+    indexed(&capture.finish())
+}
+
+#[test]
+fn timelines_of_all_sizes_and_lives_are_those_of_replaying_every_operation() {
+    let (asked, cancel) = (of_all_kinds(), Cancel::new());
+    let (profile, all) = (&asked.profile, Selection::all());
+    let whole = Grid::of(profile.manifest());
+    let late = Grid { start_us: whole.start_us + 70_000, end_us: whole.end_us - 10, width_us: 1_234 };
+    for predicate in [
+        Predicate::Size(Bound::AtMost(1 << 50)),
+        Predicate::Backtraces(BacktraceId(2).into()),
+        Predicate::Size(Bound::MoreThan(30)),
+        Predicate::Allocated(Bound::AtMost(60_000)),
+    ] {
+        let selection = all.filtered(predicate);
+        let rows = profile.rows(&selection, &cancel).expect("rows");
+        for grid in [whole, late, Grid { width_us: 1_000_000, ..whole }, Grid { width_us: 7, ..late }] {
+            let timeline = profile.timeline(&selection, grid, &cancel).expect("a timeline");
+            assert_eq!(timeline, replayed(profile, &rows, grid), "{selection:?} on {grid:?}");
         }
     }
 }
@@ -164,6 +214,9 @@ fn predecessor(profile: &Profile, allocation: &Allocation) -> Option<Row> {
 
 /// The row that stands `step` places further in the chain.
 fn neighbour(profile: &Profile, allocation: &Allocation, step: i64) -> Option<Row> {
+    if allocation.chain.length == 1 {
+        return None;
+    }
     let is_neighbour = |row: &Row| {
         let other = profile.allocation(*row).chain;
         other.first == allocation.chain.first
@@ -174,13 +227,13 @@ fn neighbour(profile: &Profile, allocation: &Allocation, step: i64) -> Option<Ro
 
 #[test]
 fn a_realloc_takes_the_place_of_the_old_block_at_once() {
-    use crate::capture::{EPOCH_US, START, block, id};
-    let mut capture = crate::profiles::begun();
+    use crate::capture::EPOCH_US;
+    let mut capture = begun();
     capture
         .alloc(id(1), START, block(0x100, 100, 0))
         .realloc(id(1), START, 0x100, block(0x200, 150, 0))
         .realloc(id(1), START + 5, 0x200, block(0x300, 400, 0));
-    let asked = crate::profiles::indexed(&capture.finish());
+    let asked = indexed(&capture.finish());
     let grid = Grid { start_us: EPOCH_US, end_us: u64::MAX, width_us: 1 };
     let all = asked.profile.timeline(&Selection::All, grid, &Cancel::new()).expect("a timeline");
     let maxima: Vec<_> =
@@ -190,11 +243,11 @@ fn a_realloc_takes_the_place_of_the_old_block_at_once() {
 
 #[test]
 fn only_one_bucket_gets_a_point_before_it() {
-    use crate::capture::{EPOCH_US, START, block, id};
-    let mut capture = crate::profiles::begun();
+    use crate::capture::EPOCH_US;
+    let mut capture = begun();
     capture.alloc(id(1), START, block(0x100, 100, 0)).alloc(id(2), START, block(0x200, 7, 0));
     capture.free(id(1), START, 0x100);
-    let asked = crate::profiles::indexed(&capture.finish());
+    let asked = indexed(&capture.finish());
     let all = asked.profile.compatible_timeline(&Selection::All, &Cancel::new()).expect("a timeline");
     let at = EPOCH_US + START;
     assert_eq!(all.xs, [(at - 1) / 1000, at / 1000, (at + 1) / 1000]);

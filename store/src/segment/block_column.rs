@@ -118,19 +118,18 @@ impl<'a, T: Number> BlockColumn<'a, T> {
         Self { start: self.start + rows.start, len: rows.len(), ..*self }
     }
 
-    /// Appends all numbers to `out`, a frame at a time.
-    pub(super) fn append_to(&self, out: &mut Vec<T>) {
-        out.reserve(self.len);
-        let (mut row, end) = (self.start, self.start + self.len);
-        while row < end {
+    /// Writes all numbers to `out`, which has as many, a frame at a time.
+    pub(super) fn write_to(&self, mut out: &mut [T]) {
+        let mut row = self.start;
+        while !out.is_empty() {
             let entry = &self.blocks[row / BLOCK_LEN];
-            let block_end = end.min((row / BLOCK_LEN + 1) * BLOCK_LEN);
-            if entry.words == 0 {
-                out.extend(std::iter::repeat_n(T::narrow(entry.value), block_end - row));
-            } else {
-                append_frames(self.packed(entry), row % BLOCK_LEN..row % BLOCK_LEN + (block_end - row), out);
+            let len = out.len().min(BLOCK_LEN - row % BLOCK_LEN);
+            let (block, rest) = out.split_at_mut(len);
+            match entry.words {
+                0 => block.fill(T::narrow(entry.value)),
+                _ => write_frames(self.packed(entry), row % BLOCK_LEN, block),
             }
-            row = block_end;
+            (out, row) = (rest, row + len);
         }
     }
 
@@ -141,11 +140,19 @@ impl<'a, T: Number> BlockColumn<'a, T> {
     }
 }
 
-fn append_frames<T: Number>(packed: PackedWords<'_>, rows: Range<usize>, out: &mut Vec<T>) {
+/// Whole frames are unpacked where they are to be.
+fn write_frames<T: Number>(packed: PackedWords<'_>, start: usize, out: &mut [T]) {
+    let (first, rest) = out.split_at_mut(out.len().min(start.next_multiple_of(FRAME) - start));
+    let (frames, last) = rest.as_chunks_mut::<FRAME>();
+    let index = start.div_ceil(FRAME);
     let mut frame = [T::zeroed(); FRAME];
-    for index in rows.start / FRAME..rows.end.div_ceil(FRAME) {
-        packed.unpack(index, &mut frame);
-        let first = index * FRAME;
-        out.extend_from_slice(&frame[rows.start.max(first) - first..rows.end.min(first + FRAME) - first]);
+    if !first.is_empty() {
+        packed.unpack(index - 1, &mut frame);
+        first.copy_from_slice(&frame[start % FRAME..][..first.len()]);
+    }
+    frames.iter_mut().zip(index..).for_each(|(frame, index)| packed.unpack(index, frame));
+    if !last.is_empty() {
+        packed.unpack(index + frames.len(), &mut frame);
+        last.copy_from_slice(&frame[..last.len()]);
     }
 }

@@ -93,11 +93,13 @@ impl<'a, T: Number> Column<'a, T> {
     /// # Panics
     /// When a row of the range does not exist, as a slice does.
     pub fn copy_to(&self, rows: Range<usize>, buffer: &mut Vec<T>) {
-        buffer.clear();
-        match self.part(rows) {
-            Self::Values(values) => buffer.extend_from_slice(values),
-            Self::Packed(blocks) => blocks.append_to(buffer),
-            Self::Constant { value, len } => buffer.resize(len, value),
+        let part = self.part(rows);
+        // What is there is overwritten, and need not be cleared.
+        buffer.resize(part.len(), T::zeroed());
+        match part {
+            Self::Values(values) => buffer.copy_from_slice(values),
+            Self::Packed(blocks) => blocks.write_to(buffer),
+            Self::Constant { value, .. } => buffer.fill(value),
         }
     }
 

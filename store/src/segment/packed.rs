@@ -189,10 +189,11 @@ impl<'a> PackedWords<'a> {
             out.fill(T::narrow(if frame.has_largest { T::LARGEST } else { below << self.shift }));
             return;
         }
-        let mut wide = match frame.narrow {
-            COUNTING => std::array::from_fn(|at| at as u64),
-            narrow => unpack_codes(codes, narrow),
-        };
+        let mut wide = [0; FRAME];
+        match frame.narrow {
+            COUNTING => wide = std::array::from_fn(|at| at as u64),
+            narrow => unpack_codes(codes, narrow, &mut wide),
+        }
         if frame.narrow < frame.width {
             Rest::of(&frame, codes).add_to(&mut wide, frame.narrow);
         }
@@ -238,10 +239,11 @@ impl<'a> Rest<'a> {
     /// Adds all of them to the codes.
     #[inline]
     fn add_to(&self, codes: &mut [u64; FRAME], narrow: u32) {
+        let (halves, _) = codes.as_chunks_mut::<64>();
         let mut number = 0;
-        for (half, mut map) in (0..).step_by(64).zip(self.is_wide) {
+        for (half, mut map) in halves.iter_mut().zip(self.is_wide) {
             while map != 0 {
-                codes[half + map.trailing_zeros() as usize] |= self.number(number) << narrow;
+                half[map.trailing_zeros() as usize % 64] |= self.number(number) << narrow;
                 number += 1;
                 map &= map - 1;
             }
@@ -287,19 +289,17 @@ macro_rules! with_steps {
 }
 pub(super) use with_steps;
 
-/// All codes of a frame. Every width has a function of its own.
-fn unpack_codes(codes: &[u64], width: u32) -> [u64; FRAME] {
-    let mut wide = [0; FRAME];
+/// All codes of a frame, unless they have no bits. Every width has a function of its own.
+fn unpack_codes(codes: &[u64], width: u32, wide: &mut [u64; FRAME]) {
     macro_rules! unpack {
         ($($width:literal)*) => {
             match width {
-                $($width => unpack_width::<$width>(codes, &mut wide),)*
+                $($width => unpack_width::<$width>(codes, wide),)*
                 _ => {}
             }
         };
     }
     with_widths!(unpack);
-    wide
 }
 
 #[inline(never)]
