@@ -239,9 +239,7 @@ mod tests {
     use std::convert::Infallible;
 
     use super::*;
-    use crate::fingerprint::Fingerprint;
     use crate::region::tests::region;
-    use crate::stacks::Innermost;
 
     /// Asks on when there is nothing more, as whoever fills blocks does.
     #[derive(Default)]
@@ -274,10 +272,7 @@ mod tests {
     #[test]
     fn nodes_keep_their_numbers_and_come_behind_their_callers_while_others_are_being_added() {
         let region = region(8 << 20);
-        let add = |caller, address| {
-            let fingerprint = Fingerprint::outside(0).calling(address);
-            region.stacks().add(region, Innermost::Frame, fingerprint, caller, address)
-        };
+        let add = |caller, address| region.stacks().add_frame(region, caller, address);
         let outermost = Caller::None { generation: 0 };
         let first = add(outermost, 0x10);
         let (late, entry) = region.stacks().reserve(region).unwrap();

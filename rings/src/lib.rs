@@ -34,6 +34,6 @@ pub use handover::{Clock, HANDOVER_LEN, Handover, Left, Ticket};
 pub use prefetch::prefetch;
 pub use region::Region;
 pub use ring::{Pushed, RING_LEN, Ring};
-pub use stacks::{Innermost, Stacks};
+pub use stacks::Stacks;
 pub use thread::Thread;
 pub use tick::Tick;

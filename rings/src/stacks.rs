@@ -1,5 +1,8 @@
 //! The tree of stacks: a stack is a node, its parent the stack of the caller. Nodes are kept for good. Looking up and
 //! adding take no lock.
+//!
+//! Only whole stacks are looked up here, and so are numbered once. Of the frames outside of the hook each thread remembers
+//! some nodes itself: a table of them all would be several times as large. So a frame may have several.
 
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -21,19 +24,8 @@ pub struct Stacks {
     count: AtomicU32,
     /// Offsets of the nodes.
     segments: [AtomicU64; SEGMENTS],
-    /// Stacks with a hook innermost. Nearly all searches are for these: on their own they fill fewer cache lines.
-    whole: NodeTable,
-    /// All others.
-    parts: NodeTable,
-}
-
-/// What a stack has innermost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Innermost {
-    /// The hook: the stack is whole.
-    Hook,
-    /// Another frame: the stack is a part of others.
-    Frame,
+    /// Those that can be found.
+    table: NodeTable,
 }
 
 #[repr(C)]
@@ -78,51 +70,28 @@ fn unpack(word: u32) -> Caller {
 }
 
 impl Stacks {
-    /// Fetches what a search for a stack will read first.
-    #[inline(always)]
-    pub fn prefetch(&self, region: &Region, innermost: Innermost, fingerprint: Fingerprint) {
-        self.table(innermost).prefetch(region, fingerprint);
-    }
-
     /// The stack with this fingerprint.
     #[inline(always)]
-    pub fn find(&self, region: &Region, innermost: Innermost, fingerprint: Fingerprint) -> Option<Node> {
-        self.table(innermost).find(region, fingerprint)
+    pub fn find(&self, region: &Region, fingerprint: Fingerprint) -> Option<Node> {
+        self.table.find(region, fingerprint)
     }
 
-    /// The stack of a frame at `address` that `caller` has called; added, if it was not there. Unknown, if there
-    /// is no memory for it.
+    /// As [`Self::add_frame`], and can be found from now on, unless another thread has added it meanwhile.
     #[cold]
-    pub fn add(
-        &self,
-        region: &Region,
-        innermost: Innermost,
-        fingerprint: Fingerprint,
-        caller: Caller,
-        address: u64,
-    ) -> Node {
+    pub fn add(&self, region: &Region, fingerprint: Fingerprint, caller: Caller, address: u64) -> Node {
+        let make = || Some(self.add_frame(region, caller, address)).filter(|&node| node != Node::UNKNOWN);
+        self.table.find_or_add(region, fingerprint, make).unwrap_or(Node::UNKNOWN)
+    }
+
+    /// The stack of a frame at `address` that `caller` has called, under a new number. Unknown, if there is no memory
+    /// for it.
+    pub fn add_frame(&self, region: &Region, caller: Caller, address: u64) -> Node {
         if caller == Caller::Node(Node::UNKNOWN) {
             return Node::UNKNOWN;
         }
-        let caller = pack(caller);
-        let is_wanted = |node| self.words(region, node) == Some((caller, address));
-        let make = || self.keep(region, caller, address);
-        self.table(innermost).find_or_add(region, fingerprint, is_wanted, make).unwrap_or(Node::UNKNOWN)
-    }
-
-    #[inline(always)]
-    fn table(&self, innermost: Innermost) -> &NodeTable {
-        match innermost {
-            Innermost::Hook => &self.whole,
-            Innermost::Frame => &self.parts,
-        }
-    }
-
-    /// Keeps a node under a new number. Nobody finds it before the table names it.
-    fn keep(&self, region: &Region, caller: u32, address: u64) -> Option<Node> {
-        let (node, entry) = self.reserve(region)?;
-        entry.set(caller, address);
-        Some(node)
+        let Some((node, entry)) = self.reserve(region) else { return Node::UNKNOWN };
+        entry.set(pack(caller), address);
+        node
     }
 
     /// A new number, and where its node goes.
@@ -187,49 +156,39 @@ mod tests {
 
     const OUTERMOST: Caller = Caller::None { generation: 7 };
 
-    const FRAME: Innermost = Innermost::Frame;
-
     fn fingerprint(frames: &[u64]) -> Fingerprint {
         frames.iter().fold(Fingerprint::outside(7), |outside, &address| outside.calling(address))
     }
 
-    /// Adds a stack of frames, outermost first.
-    fn add(region: &Region, frames: &[u64]) -> Node {
+    /// The number of a stack of frames, outermost first; it is added, unless it is there.
+    fn number(region: &Region, frames: &[u64]) -> Node {
         let Some((&address, outside)) = frames.split_last() else { unreachable!("a stack has a frame") };
-        let caller = if outside.is_empty() { OUTERMOST } else { Caller::Node(add(region, outside)) };
-        region.stacks().add(region, FRAME, fingerprint(frames), caller, address)
-    }
-
-    fn find(region: &Region, frames: &[u64]) -> Option<Node> {
-        region.stacks().find(region, FRAME, fingerprint(frames))
+        let stacks = region.stacks();
+        let add_frame = |caller, &address: &u64| Caller::Node(stacks.add_frame(region, caller, address));
+        let add =
+            || stacks.add(region, fingerprint(frames), outside.iter().fold(OUTERMOST, add_frame), address);
+        stacks.find(region, fingerprint(frames)).unwrap_or_else(add)
     }
 
     #[test]
     fn a_stack_keeps_its_number_in_every_thread_and_its_addresses_for_ever() {
         let region = region(64 << 20);
         let stack = |seed: u64| (0..seed % 10 + 1).map(move |depth| 0x1000 + (seed % (1 << (2 * depth + 3))));
-        let number_all = || -> Vec<Node> {
-            (0..60_000_u64)
-                .map(|seed| {
-                    let frames: Vec<u64> = stack(seed).collect();
-                    add(region, &frames)
-                })
-                .collect()
-        };
-        let (one, two) = std::thread::scope(|scope| {
-            let (one, two) = (scope.spawn(number_all), scope.spawn(number_all));
-            (one.join().unwrap(), two.join().unwrap())
+        let frames = |seed| stack(seed).collect::<Vec<u64>>();
+        let number_all = || -> Vec<Node> { (0..60_000).map(|seed| number(region, &frames(seed))).collect() };
+        std::thread::scope(|scope| {
+            scope.spawn(number_all);
+            scope.spawn(number_all);
         });
-        assert!(one == two, "two threads number the same stacks alike");
-        for (seed, node) in (0..60_000).zip(one) {
+        let first = number_all();
+        let in_another = std::thread::scope(|scope| scope.spawn(number_all).join().unwrap());
+        assert!(in_another == first);
+        for (seed, node) in (0..60_000).zip(first) {
             let mut addresses = Vec::new();
             let generation = region.stacks().addresses(region, node, |address| addresses.push(address));
             assert_eq!(generation, Some(7));
             addresses.reverse();
-            assert!(addresses.iter().copied().eq(stack(seed)), "stack {seed}");
-            for _ in 0..2 {
-                assert_eq!(find(region, &addresses), Some(node), "stack {seed}");
-            }
+            assert_eq!(addresses, frames(seed), "stack {seed}");
         }
     }
 
@@ -244,8 +203,8 @@ mod tests {
     #[test]
     fn without_memory_stacks_are_unknown() {
         let region = region(1 << 14);
-        assert_eq!(add(region, &[0x1000]), Node::UNKNOWN);
-        assert_eq!(add(region, &[0x1000, 0x2000]), Node::UNKNOWN);
+        assert_eq!(number(region, &[0x1000]), Node::UNKNOWN);
+        assert_eq!(number(region, &[0x1000, 0x2000]), Node::UNKNOWN);
     }
 
     #[test]

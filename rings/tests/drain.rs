@@ -6,9 +6,7 @@ use std::time::Instant;
 
 use bytehound_format::v2::Caller;
 use bytehound_format::v2::batch::{Decoder, Event, Node, Stamped, State};
-use bytehound_rings::{
-    Commit, Drain, Extent, Fingerprint, Innermost, Pushed, Region, Round, Sink, Thread, Tick,
-};
+use bytehound_rings::{Commit, Drain, Extent, Pushed, Region, Round, Sink, Thread, Tick};
 
 /// A region in memory that is never given back.
 #[expect(unsafe_code, reason = "makes a region")]
@@ -133,29 +131,19 @@ fn nodes_come_before_the_events_that_refer_to_them() {
     let thread = Thread::take(region).expect("room for a record");
     let mut drain = Drain::new(region);
     let mut kept = Kept::default();
+    let mut outer = None;
     for n in 0..100_u64 {
-        let outside = Fingerprint::outside(3).calling(0x1000 + n / 10);
-        let outer = region.stacks().add(
-            region,
-            Innermost::Frame,
-            outside,
-            Caller::None { generation: 3 },
-            0x1000 + n / 10,
-        );
-        let inner = region.stacks().add(
-            region,
-            Innermost::Hook,
-            outside.calling(0x2000 + n),
-            Caller::Node(outer),
-            0x2000 + n,
-        );
+        let stacks = region.stacks();
+        let outermost = Caller::None { generation: 3 };
+        let outer = *outer.get_or_insert_with(|| stacks.add_frame(region, outermost, 0x1000));
+        let inner = stacks.add_frame(region, Caller::Node(outer), 0x2000 + n);
         push(thread, n, &free(n, inner));
         drain.round(Tick(n), Extent::All, &mut kept).expect("the sink takes everything");
         drain.commit(Commit::default());
     }
     assert_eq!(kept.events.len(), 100);
-    assert_eq!(kept.nodes.len(), 110);
-    assert!(kept.nodes.iter().map(|(node, ..)| node.0).eq(2..112));
+    assert_eq!(kept.nodes.len(), 101);
+    assert!(kept.nodes.iter().map(|(node, ..)| node.0).eq(2..103));
     assert_eq!(kept.nodes[0], (Node(2), Caller::None { generation: 3 }, 0x1000));
     assert_eq!(kept.nodes[1], (Node(3), Caller::Node(Node(2)), 0x2000));
 }
@@ -167,14 +155,8 @@ fn another_drain_goes_on_where_the_last_commit_ends() {
     let mut next = 0..;
     let mut more = |count: usize| {
         for n in next.by_ref().take(count) {
-            let fingerprint = Fingerprint::outside(0).calling(0x1000 + n);
-            let stack = region.stacks().add(
-                region,
-                Innermost::Hook,
-                fingerprint,
-                Caller::None { generation: 0 },
-                0x1000 + n,
-            );
+            let outermost = Caller::None { generation: 0 };
+            let stack = region.stacks().add_frame(region, outermost, 0x1000 + n);
             assert_ne!(push(thread, n * 1_000, &free(n << 20, stack)), Pushed::Full);
         }
     };

@@ -14,8 +14,7 @@ use bytehound_rings::{Fingerprint, Region};
 
 use super::FRAMES_MAX;
 use super::call_sites::{Call, CallSites, Site};
-use super::numbering;
-use super::recent_stacks::RecentStacks;
+use super::numbering::Numbering;
 use super::slots::{SLOTS_MAX, Slot, Slots};
 use super::visited::{BP, BX, Visited};
 use crate::arch::Registers;
@@ -48,7 +47,7 @@ pub(super) struct StackCache {
     /// Counts how often the last walk was forgotten.
     filling: u32,
     sites: CallSites,
-    recent: RecentStacks,
+    numbering: Numbering,
     slots: Slots<{ SLOTS_MAX * FRAMES_MAX }>,
     /// The outermost frame first; behind `len` of them the hook.
     frames: [Visited; FRAMES_MAX + 1],
@@ -94,7 +93,7 @@ impl StackCache {
         }
         self.keep(kept, fresh, generation, leaf);
         let walked = self.frames.get_mut(..=self.len).unwrap_or_default();
-        let node = numbering::number(walked, &mut self.recent, generation, region);
+        let node = self.numbering.number(walked, generation, region);
         self.remember(kept, &caller, leaf, node);
         node
     }
@@ -177,7 +176,7 @@ impl StackCache {
         let Some(outer) = self.innermost(kept) else { return };
         let inside = self.fresh.get(..fresh).unwrap_or_default().iter().rev();
         let whole = inside.fold(outer.fingerprint, |outside, frame| outside.calling(frame.registers.ip));
-        self.recent.prefetch(whole.calling(leaf));
+        self.numbering.prefetch(whole.calling(leaf));
     }
 
     /// Leaves the last of the fresh frames; says whether there is a caller, and room for it.
