@@ -1,5 +1,6 @@
 //! The writer's side: in rounds, it takes out of the rings what is there, and says up to when nothing is missing.
 
+use core::ops::Range;
 use core::sync::atomic::AtomicU32;
 
 use bytehound_format::v2::Caller;
@@ -135,6 +136,11 @@ impl<'a> Drain<'a> {
         let nodes = self.holes.iter().copied().min().unwrap_or(self.next_node);
         self.region.commits.add(commit, nodes);
         self.feeds.iter_mut().for_each(Feed::release);
+    }
+
+    /// Addresses of memory that the program's threads will soon need.
+    pub fn needed_soon(&self) -> impl Iterator<Item = Range<usize>> {
+        self.region.stacks().needed_soon(self.region)
     }
 
     /// Calls `wake` for every thread that waits for room and has it now.

@@ -40,7 +40,7 @@ struct Level {
 
 /// Places for entries in one cache line.
 #[repr(C, align(64))]
-struct Line {
+pub(crate) struct Line {
     /// 0 until the entry is whole.
     fingerprints: [AtomicU64; LINE],
     /// 0 while the place is free.
@@ -106,6 +106,13 @@ impl NodeTable {
     ) -> Option<Node> {
         self.move_some(region);
         self.put(self.first(), region, fingerprint, make)
+    }
+
+    /// The memory of the level that comes next, if the last one is nearly full.
+    pub(crate) fn next_level<'a>(&self, region: &'a Region) -> Option<&'a [Line]> {
+        let last = self.last();
+        let count = self.levels.get(last)?.count.load(Ordering::Relaxed) as usize;
+        (full(last) / 8 * 7..full(last)).contains(&count).then(|| self.table(region, last + 1)).flatten()
     }
 
     /// As [`Self::find_or_add`], in a level or those behind it.
@@ -220,6 +227,11 @@ impl NodeTable {
     }
 }
 
+/// How many entries keep searches in a level short.
+fn full(level: usize) -> usize {
+    lines(level) * LINE / 10 * 7
+}
+
 /// How many lines a level has.
 #[inline(always)]
 fn lines(level: usize) -> usize {
@@ -227,9 +239,8 @@ fn lines(level: usize) -> usize {
 }
 
 impl Level {
-    /// Whether a level of this number has as many entries as keep searches short.
     fn is_full(&self, number: usize) -> bool {
-        self.count.load(Ordering::Relaxed) as usize >= lines(number) * LINE / 10 * 7
+        self.count.load(Ordering::Relaxed) as usize >= full(number)
     }
 }
 
@@ -302,6 +313,20 @@ mod tests {
         assert!(settled > 300_000, "one level has all most of the time: {settled}");
         assert!((1..400_000).all(|number| table.find(region, fingerprint(number)) == Some(Node(number))));
         assert_eq!(table.find(region, fingerprint(400_000)), None);
+    }
+
+    #[test]
+    fn the_next_level_is_known_before_it_is_needed() {
+        let (table, region) = (table(), region(64 << 20));
+        fill(&table, region, 1..full(0) as u32 / 8 * 7);
+        assert!(table.next_level(region).is_none());
+        fill(&table, region, full(0) as u32 / 8 * 7..full(0) as u32);
+        assert_eq!(table.last(), 0);
+        let next = table.next_level(region).unwrap().as_ptr_range();
+        fill(&table, region, full(0) as u32..full(0) as u32 + 10);
+        assert_eq!(table.last(), 1);
+        assert_eq!(table.table(region, 1).unwrap().as_ptr_range(), next);
+        assert!(table.next_level(region).is_none());
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! Only whole stacks are looked up here, and so are numbered once. Of the frames outside of the hook each thread remembers
 //! some nodes itself: a table of them all would be several times as large. So a frame may have several.
 
+use core::ops::Range;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use bytehound_format::v2::Caller;
@@ -16,6 +17,9 @@ use crate::region::{Plain, Region};
 const SEGMENTS: usize = 20;
 /// Nodes of the first segment; each further one is twice as long.
 const SEGMENT_0_LEN: usize = 4096;
+
+/// Nodes for whose memory is looked ahead: a mebibyte.
+const AHEAD: u32 = 1 << 16;
 
 /// Where the tree lies in its region.
 #[repr(C)]
@@ -102,6 +106,17 @@ impl Stacks {
         Some((node, region.slice_or_make(self.segments.get(segment)?, len)?.get(index)?))
     }
 
+    /// Addresses of memory that new stacks will soon need. Where pages are large it takes long until one is there: whoever
+    /// has time can see to it before a thread of the program waits for it.
+    pub fn needed_soon(&self, region: &Region) -> impl Iterator<Item = Range<usize>> {
+        let node = Some(self.next()).filter(|&Node(next)| next > 4 * AHEAD).and_then(|Node(next)| {
+            let (segment, index, len) = place(Node(next + AHEAD));
+            region.slice_or_make(self.segments.get(segment)?, len)?.get(index..=index)
+        });
+        let nodes = node.map(|node: &[Entry]| addresses_of(node));
+        nodes.into_iter().chain(self.table.next_level(region).map(addresses_of))
+    }
+
     /// The number that the next node will get.
     pub fn next(&self) -> Node {
         Node(Node::FIRST.0.saturating_add(self.count.load(Ordering::Acquire)))
@@ -139,6 +154,11 @@ impl Stacks {
         let address = entry.address.load(Ordering::Acquire);
         (address != 0).then(|| (entry.caller.load(Ordering::Relaxed), address))
     }
+}
+
+fn addresses_of<T>(values: &[T]) -> Range<usize> {
+    let Range { start, end } = values.as_ptr_range();
+    start.addr()..end.addr()
 }
 
 /// Where a node is: the segment, the index there, and the segment's length.
@@ -190,6 +210,24 @@ mod tests {
             addresses.reverse();
             assert_eq!(addresses, frames(seed), "stack {seed}");
         }
+    }
+
+    #[test]
+    fn memory_for_nodes_is_looked_for_ahead_of_them() {
+        let region = region(64 << 20);
+        let stacks = region.stacks();
+        let mut ahead = Vec::new();
+        for number in 2..10 * AHEAD {
+            if number.is_multiple_of(AHEAD) {
+                ahead.push(stacks.needed_soon(region).collect::<Vec<_>>());
+            }
+            assert_eq!(stacks.add_frame(region, OUTERMOST, 0x1000), Node(number));
+        }
+        assert!(ahead[..4].iter().all(Vec::is_empty), "a small tree asks for nothing");
+        let soon = ahead[5][0].clone();
+        let (segment, index, len) = place(Node(7 * AHEAD));
+        let nodes: &[Entry] = region.slice(stacks.segments[segment].load(Ordering::Acquire), len).unwrap();
+        assert!(soon.contains(&core::ptr::from_ref(&nodes[index]).addr()), "{soon:?}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Mappings, and what of them is in memory.
 #![expect(unsafe_code, reason = "system calls")]
 
+use core::ops::Range;
 use core::sync::atomic::AtomicU64;
 
 use super::{Descriptor, Errno, Result, checked, retry};
@@ -100,6 +101,14 @@ pub(crate) fn keep_pages_small<T>(memory: &[T]) {
 /// Has the kernel back memory with large pages: what is read here and there in much of it is found faster.
 pub(crate) fn use_large_pages<T>(memory: &[T]) {
     advise(memory, libc::MADV_HUGEPAGE);
+}
+
+/// Has the kernel make the pages of these addresses now, rather than when they are written to. Old kernels don't.
+pub(crate) fn make_pages(addresses: Range<usize>) {
+    let start = addresses.start / PAGE * PAGE;
+    let len = addresses.end.saturating_sub(start).next_multiple_of(PAGE);
+    // SAFETY: no contents change.
+    unsafe { syscall(libc::SYS_madvise, [start, len, libc::MADV_POPULATE_WRITE as usize, 0, 0, 0]) };
 }
 
 fn advise<T>(memory: &[T], advice: i32) {

@@ -144,6 +144,7 @@ impl Session {
         }
         self.drain.commit(self.pipeline.written());
         self.drain.offer_room(sys::futex_wake);
+        self.drain.needed_soon().for_each(sys::make_pages);
         Ok(())
     }
 }
