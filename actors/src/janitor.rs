@@ -8,16 +8,18 @@ use crate::error::ServiceError;
 use crate::loader::{Ingest, Loader};
 use crate::observe::Observe;
 use crate::open_profiles::OpenProfiles;
-use crate::service::Sessions;
+use crate::service::{Options, Sessions};
 use crate::stage::{Failure, Stage};
 use actix::prelude::*;
-use bytehound_store::{BuildKey, Lease, ProfileId, ProfileState, Store, StoreError};
+use bytehound_store::{BuildKey, Lease, ProfileId, ProfileRecord, ProfileState, Store, StoreError};
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How often it tidies up. A superseded build stays for one to two of these, for the questions that have it open.
 const INTERVAL: Duration = Duration::from_secs(30);
+/// What indexing takes on the disk, working files included, in sizes of the capture: about as much at most.
+const ROOM_FOR_INDEX: u64 = 2;
 /// Deletions at a time.
 const PERMITS: usize = 1;
 
@@ -44,6 +46,7 @@ struct Rounds {
     board: Arc<Board>,
     profiles: Arc<OpenProfiles>,
     max_bytes: Option<u64>,
+    free_bytes_min: u64,
     memory: Mutex<Memory>,
 }
 
@@ -62,10 +65,11 @@ impl Janitor {
         board: Arc<Board>,
         profiles: Arc<OpenProfiles>,
         loader: Addr<Loader>,
-        max_bytes: Option<u64>,
+        options: &Options,
         sessions: Arc<Sessions>,
     ) -> Self {
-        let rounds = Rounds { store, board, profiles, max_bytes, memory: Mutex::default() };
+        let Options { max_bytes, free_bytes_min, .. } = *options;
+        let rounds = Rounds { store, board, profiles, max_bytes, free_bytes_min, memory: Mutex::default() };
         Self { stage: Stage::new(PERMITS), rounds: Arc::new(rounds), loader, sessions }
     }
 
@@ -94,7 +98,7 @@ impl Actor for Janitor {
             this.rounds.board.sweep();
             this.sessions.sweep();
             let rounds = Arc::clone(&this.rounds);
-            drop(tokio::task::spawn_blocking(move || rounds.drop_superseded()));
+            drop(tokio::task::spawn_blocking(move || rounds.drop_unwanted()));
             ctx.notify(Tidy);
         });
     }
@@ -163,6 +167,10 @@ impl Rounds {
         let mut jobs = self.store.catalog().open_jobs(Lease::now_ms())?;
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         for record in self.store.catalog().list()?.into_iter().rev() {
+            if record.state.waits_for_room() && self.has_room_for(&record)? {
+                jobs.push(record.id);
+                continue;
+            }
             let is_older = || manifest(&record).is_some_and(|manifest| !manifest.is_current());
             if let (ProfileState::Ready { .. }, Some(build)) = (&record.state, record.ready_build())
                 && is_older()
@@ -174,10 +182,17 @@ impl Rounds {
         Ok(jobs)
     }
 
-    /// The profiles that have to go so that the others have room.
+    /// Whether there is room to index it, as far as that can be told beforehand.
+    fn has_room_for(&self, record: &ProfileRecord) -> Result<bool, StoreError> {
+        let needed = record.size_bytes.saturating_mul(ROOM_FOR_INDEX).saturating_add(self.free_bytes_min);
+        Ok(self.store.free_bytes()? >= needed)
+    }
+
+    /// The profiles that have to go so that the others have room: only what is still too much without waste.
     fn surplus(&self) -> Vec<ProfileId> {
         let Some(max_bytes) = self.max_bytes else { return Vec::new() };
-        let surplus = self.store.surplus(max_bytes).unwrap_or_else(|error| {
+        let surplus = self.store.drop_unreferred().and_then(|_| self.store.surplus(max_bytes));
+        let surplus = surplus.unwrap_or_else(|error| {
             tracing::error!(%error, "cannot see what the data directory takes");
             Vec::new()
         });
@@ -187,8 +202,11 @@ impl Rounds {
         surplus
     }
 
-    /// Deletes the builds that were superseded when this was called last.
-    fn drop_superseded(&self) {
+    /// Deletes the builds that were superseded when this was called last, and the symcaches that no profile refers to.
+    fn drop_unwanted(&self) {
+        if let Err(error) = self.store.drop_unreferred() {
+            tracing::error!(%error, "cannot remove symcaches");
+        }
         let dropped = self.store.superseded().and_then(|superseded| {
             let now: HashSet<_> = superseded.into_iter().map(|stored| stored.build).collect();
             let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);

@@ -134,9 +134,9 @@ impl Service {
         });
         let janitor = Supervisor::start_in_arbiter(&ingest, {
             let (store, board, loader) = (store.clone(), Arc::clone(&board), loader.clone());
-            let (profiles, max_bytes, sessions) =
-                (Arc::clone(&profiles), options.max_bytes, Arc::clone(&sessions));
-            move |_| Janitor::new(store, board, profiles, loader, max_bytes, sessions)
+            let (profiles, options, sessions) =
+                (Arc::clone(&profiles), options.clone(), Arc::clone(&sessions));
+            move |_| Janitor::new(store, board, profiles, loader, &options, sessions)
         });
         let intake = (0..options.intake_threads.max(1)).map(|_| Arbiter::new().handle()).collect();
         let room = Room::new(options.uploads, options.intake_bytes);

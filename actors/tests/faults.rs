@@ -1,10 +1,11 @@
 //! The service over a store of which any operation can fail: nothing acknowledged is lost, nothing is half visible.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helping functions too")]
 
-use bytehound_actors::{Options, Service};
+use bytehound_actors::{Options, Service, ServiceError};
 use bytehound_index::{Manifest, Profile, build};
 use bytehound_store::testing::{Fault, Faults};
 use bytehound_store::{NewProfile, ProfileId, ProfileState, Seams, Store};
+use bytehound_symbols::BinaryId;
 use bytes::Bytes;
 use std::io::Write;
 use std::sync::Arc;
@@ -140,6 +141,62 @@ async fn the_oldest_without_labels_makes_room() {
         tokio::task::yield_now().await;
     }
     assert!(service.profile(&second).is_ok());
+}
+
+#[actix_rt::test]
+async fn an_ingest_that_the_disk_had_no_room_for_says_so_and_is_done_once_there_is_some() {
+    let faults = Arc::new(Faults::default());
+    // With a limit, every upload has the janitor look around.
+    let options = || Options { max_bytes: Some(u64::MAX), ..Default::default() };
+    for operation in ["summaries.writer", "summaries.put", "segments.put", "catalog.refer", "catalog.publish"]
+    {
+        let store = store(&faults);
+        let service = Service::start(store.clone(), options());
+        faults.fail_named(operation, 1, Fault::NoRoom);
+        let id = upload(&service, capture("cull.raw.dat")).await;
+        let state = wait(&service, &id).await;
+        assert!(state.waits_for_room(), "{operation}: {state:?}");
+        assert!(matches!(&state, ProfileState::Failed { reason } if reason.contains(operation)), "{state:?}");
+        assert!(store.segments().list().unwrap().is_empty(), "{operation}: half of it was left");
+        upload(&service, capture("mmap.raw.dat")).await;
+        let mut status = service.watch(&id).unwrap();
+        let is_ready = |state: &ProfileState| matches!(state, ProfileState::Ready { .. });
+        status.wait_for(|status| is_ready(&status.record.state)).await.unwrap();
+    }
+}
+
+#[actix_rt::test]
+async fn an_upload_is_refused_where_the_catalogue_has_no_room_and_comes_in_later() {
+    let faults = Arc::new(Faults::default());
+    let store = store(&faults);
+    let service = Service::start(store.clone(), Options::default());
+    faults.fail_named("catalog.insert", 1, Fault::NoRoom);
+    let begun = service.upload().await.unwrap();
+    begun.write(Bytes::from(capture("cull.raw.dat"))).await.unwrap();
+    let refused = begun.commit(NewProfile::default()).await.expect_err("no room");
+    assert!(matches!(&refused, ServiceError::Store(error) if error.is_full_disk()), "{refused}");
+    assert!(store.catalog().list().unwrap().is_empty(), "half visible");
+    let id = upload(&service, capture("cull.raw.dat")).await;
+    assert!(matches!(wait(&service, &id).await, ProfileState::Ready { .. }));
+}
+
+#[actix_rt::test]
+async fn symcaches_that_nobody_refers_to_go_before_any_profile() {
+    let store = store(&Arc::default());
+    let [first, second] = ["cull.raw.dat", "mmap.raw.dat"].map(capture);
+    let unused = BinaryId::parse("00112233").unwrap();
+    let max_bytes = 8 << 20;
+    store.symcaches().put(&unused, &vec![0; max_bytes]).unwrap();
+    let options = Options { max_bytes: Some(max_bytes as u64), ..Default::default() };
+    let service = Service::start(store.clone(), options);
+    let first = upload(&service, first).await;
+    wait(&service, &first).await;
+    let second = upload(&service, second).await;
+    wait(&service, &second).await;
+    while store.symcaches().get(&unused).unwrap().is_some() {
+        tokio::task::yield_now().await;
+    }
+    assert!(service.profile(&first).is_ok() && service.profile(&second).is_ok());
 }
 
 #[actix_rt::test]

@@ -117,7 +117,7 @@ pub(crate) enum StoreCommand {
                             reindex`. A damaged capture has to be uploaded again; its index answers meanwhile."
     )]
     Verify(VerifyArguments),
-    /// Removes what is not needed any more: what crashes left, superseded indexes, waste in the catalogue
+    /// Removes what is not needed any more: what crashes left, superseded indexes, symbols of no profile, waste in the catalogue
     #[command(after_help = "Examples:\n  bytehound store gc\n  bytehound store gc --json")]
     Gc(StoreOutput),
     /// Builds indexes again, from the captures; a server answers from the old ones meanwhile

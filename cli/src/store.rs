@@ -82,6 +82,7 @@ fn lines(stat: &Stat) -> Vec<(&'static str, String)> {
         ("catalogue", HumanBytes(stat.catalog_bytes).to_string()),
         ("scratch", HumanBytes(stat.scratch_bytes).to_string()),
         ("superseded", tally(stat.superseded)),
+        ("unreferred", format!("{} symcaches", tally(stat.unreferred))),
         ("total", HumanBytes(stat.total_bytes).to_string()),
     ]
 }

@@ -5,9 +5,10 @@ mod local;
 mod row;
 mod transitions;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use bytehound_symbols::BinaryId;
 use serde::{Deserialize, Serialize};
 
 pub use lease::Lease;
@@ -67,6 +68,14 @@ pub trait Catalog: Send + Sync {
     /// Makes a build the one that answers, if no newer one was begun: compare-and-swap. The build's segment and
     /// summaries must be durable before.
     fn publish(&self, build: &BuildKey, data_id: Option<String>, summary: Vec<u8>) -> Result<Published>;
+
+    /// Notes the symcaches that a running build takes its names from, instead of those of earlier builds. Nothing happens
+    /// when it is not the newest one any more.
+    fn refer(&self, build: &BuildKey, symcaches: &BTreeSet<BinaryId>) -> Result<()>;
+
+    /// The symcaches that any profile refers to. `None` while that is not known of all that answer, since a version indexed
+    /// them that did not note it.
+    fn referred(&self) -> Result<Option<BTreeSet<BinaryId>>>;
 
     /// Ends a build without a result: the profile has failed, unless an earlier build answers. Nothing happens when it is
     /// not the newest one any more.
@@ -165,6 +174,15 @@ pub enum ProfileState {
 }
 
 impl ProfileState {
+    /// The end of the reason why a profile has failed for want of room on the disk.
+    pub const WAITS_FOR_ROOM: &str = "free some space on the disk, and a server indexes it by itself";
+
+    /// Whether the last build ended for want of room: it is to be tried again once there is some.
+    #[must_use]
+    pub fn waits_for_room(&self) -> bool {
+        matches!(self, Self::Failed { reason } if reason.ends_with(Self::WAITS_FOR_ROOM))
+    }
+
     /// The build that answers, when there is one.
     #[must_use]
     pub fn answering(&self) -> Option<Generation> {

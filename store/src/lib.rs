@@ -79,7 +79,7 @@ pub use segment::{
 };
 pub use store::Store;
 pub use summary::{MAX_KEY, MAX_VALUE, SummaryIndex, SummaryReader, SummaryWriter, Visit};
-pub use symcaches::{SymcacheBytes, Symcaches};
+pub use symcaches::{HeldSymcache, SymcacheBytes, Symcaches};
 pub use tokens::{Token, Tokens};
 pub use usage::Usage;
 pub use written_vec::{WrittenList, WrittenVec};

@@ -1,7 +1,7 @@
 //! Looking after a data directory: what it takes, whether it is whole, what is not needed any more.
 
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -87,6 +87,8 @@ pub struct Stat {
     pub scratch_bytes: u64,
     /// Builds that were superseded: readers may have them open still; `gc` removes them.
     pub superseded: Tally,
+    /// Symcaches that no profile refers to; `gc` removes them.
+    pub unreferred: Tally,
     /// All of it.
     pub total_bytes: u64,
 }
@@ -118,13 +120,11 @@ impl Store {
             |is: fn(&ProfileRecord) -> bool| records.iter().filter(|record| is(record)).count() as u64;
         let layout = self.layout();
         let sizes = |stored: Vec<StoredBuild>| Tally::of(stored.into_iter().map(|stored| stored.size_bytes));
-        let files = |dir: &Path| -> Result<Tally> {
-            let sizes = durable::entries(dir)?
-                .iter()
-                .map(|path| durable::size_bytes(path))
-                .collect::<Result<Vec<_>>>()?;
+        let sized = |paths: &[PathBuf]| -> Result<Tally> {
+            let sizes = paths.iter().map(|path| durable::size_bytes(path)).collect::<Result<Vec<_>>>()?;
             Ok(Tally::of(sizes))
         };
+        let files = |dir: &Path| sized(&durable::entries(dir)?);
         let mut stat = Stat {
             profiles: Tally::of(records.iter().map(|record| record.size_bytes)),
             stored: count(|record| record.state == ProfileState::Stored),
@@ -141,6 +141,7 @@ impl Store {
             catalog_bytes: durable::size_bytes(&layout.catalog())?,
             scratch_bytes: files(&layout.incoming())?.bytes + files(&layout.tmp())?.bytes,
             superseded: Tally::of(self.superseded()?.into_iter().map(|stored| stored.size_bytes)),
+            unreferred: sized(&self.symcaches().unreferred(self.catalog())?)?,
             total_bytes: 0,
         };
         let parts = [stat.captures, stat.segments, stat.summaries, stat.symcaches].map(|usage| usage.bytes);
@@ -195,13 +196,20 @@ impl Store {
         Ok(superseded)
     }
 
-    /// Deletes superseded builds, and writes the catalogue's database anew if most of it is waste.
+    /// Removes the symcaches that no profile refers to any more. What is held stays, and so does all as long as a profile
+    /// answers that a version indexed which did not note what it refers to.
+    pub fn drop_unreferred(&self) -> Result<Freed> {
+        self.symcaches().collect(self.catalog())
+    }
+
+    /// Deletes superseded builds and the symcaches that no profile refers to, and writes the catalogue's database anew if most of it is waste.
     pub fn gc(&self) -> Result<Freed> {
         let mut freed = Freed::default();
         for stored in self.superseded()? {
             self.delete_build(&stored.build)?;
             freed.count(stored.size_bytes);
         }
+        freed = freed + self.drop_unreferred()?;
         if let bytes @ 1.. = self.catalog().compact()? {
             freed.count(bytes);
         }

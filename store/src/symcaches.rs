@@ -3,17 +3,20 @@
 //! A file holds the bytes and then their xxh3 (8 bytes): bytes that changed on the disk are not handed to a parser.
 #![expect(unsafe_code, reason = "mapping a file is unsafe: see the one block")]
 
+use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytehound_symbols::{BinaryId, SYMCACHE_VERSION};
 use memmap2::Mmap;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::layout::Layout;
-use crate::{Result, StoreError, durable};
+use crate::{Catalog, Freed, Result, StoreError, durable};
 
 const CHECKSUM_LEN: usize = 8;
 
@@ -22,6 +25,33 @@ pub struct Symcaches {
     layout: Layout,
     /// Numbers the files on their way in.
     arrivals: AtomicU64,
+    held: Arc<Holders>,
+}
+
+/// How many hold each symcache. Locked while some are removed: who wants to hold one waits until then.
+#[derive(Default)]
+struct Holders(Mutex<HashMap<BinaryId, usize>>);
+
+/// As long as it is there, a symcache is not removed for want of profiles that refer to it.
+pub struct HeldSymcache {
+    id: BinaryId,
+    holders: Arc<Holders>,
+}
+
+impl Drop for HeldSymcache {
+    fn drop(&mut self) {
+        let mut holders = self.holders.lock();
+        if let Some(count) = holders.get_mut(&self.id) {
+            *count -= 1;
+            holders.retain(|_, count| *count > 0);
+        }
+    }
+}
+
+impl Holders {
+    fn lock(&self) -> MutexGuard<'_, HashMap<BinaryId, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The bytes of a symcache, mapped.
@@ -38,7 +68,7 @@ impl AsRef<[u8]> for SymcacheBytes {
 
 impl Symcaches {
     pub(crate) fn new(layout: Layout) -> Self {
-        Self { layout, arrivals: AtomicU64::new(0) }
+        Self { layout, arrivals: AtomicU64::new(0), held: Arc::default() }
     }
 
     /// The symcache of a binary, if it was put and is whole; otherwise the binary has to be digested (again).
@@ -63,6 +93,42 @@ impl Symcaches {
         let staging = self.layout.tmp().join(format!("symcache-{number}"));
         let stored = [bytes, &xxh3_64(bytes).to_le_bytes()].concat();
         durable::replace(&self.path(id), &staging, &stored)
+    }
+
+    /// Holds the symcache of a binary, whether it is there yet or not. Who builds an index holds those that it will refer to.
+    pub fn hold(&self, id: &BinaryId) -> HeldSymcache {
+        self.hold_for_ever(id);
+        HeldSymcache { id: id.clone(), holders: Arc::clone(&self.held) }
+    }
+
+    /// Holds it until the store is closed: captures are to come for it.
+    pub fn hold_for_ever(&self, id: &BinaryId) {
+        *self.held.lock().entry(id.clone()).or_default() += 1;
+    }
+
+    /// The files that nobody holds or refers to.
+    pub(crate) fn unreferred(&self, catalog: &dyn Catalog) -> Result<Vec<PathBuf>> {
+        self.without(&self.held.lock(), catalog)
+    }
+
+    /// Removes them.
+    pub(crate) fn collect(&self, catalog: &dyn Catalog) -> Result<Freed> {
+        let held = self.held.lock();
+        let mut freed = Freed::default();
+        self.without(&held, catalog)?.iter().try_for_each(|path| freed.remove(path))?;
+        Ok(freed)
+    }
+
+    fn without(&self, held: &HashMap<BinaryId, usize>, catalog: &dyn Catalog) -> Result<Vec<PathBuf>> {
+        let Some(referred) = catalog.referred()? else { return Ok(Vec::new()) };
+        let suffix = suffix();
+        let mut files = durable::entries(&self.layout.symcaches())?;
+        files.retain(|path| {
+            let name = path.file_name().and_then(OsStr::to_str);
+            let id = name.and_then(|name| BinaryId::parse(name.strip_suffix(&suffix)?).ok());
+            id.is_some_and(|id| !referred.contains(&id) && !held.contains_key(&id))
+        });
+        Ok(files)
     }
 
     /// Removes what other versions of this program left.

@@ -29,10 +29,10 @@ impl Seams {
 }
 
 /// What a failed operation says.
-fn fault(operation: &'static str) -> StoreError {
+fn fault(operation: &'static str, kind: std::io::ErrorKind) -> StoreError {
     StoreError::Io {
         what: operation,
         path: "a store in memory".into(),
-        source: std::io::Error::other("made to fail"),
+        source: std::io::Error::new(kind, "made to fail"),
     }
 }

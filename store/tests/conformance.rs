@@ -12,6 +12,7 @@ use bytehound_store::{
     Published, SUMMARY_LEN_MAX, Scratch, Seams, SegmentStore, SegmentWriter, Store, StoreError, SummaryIndex,
     SummaryReader,
 };
+use bytehound_symbols::BinaryId;
 
 #[test]
 fn the_local_store_conforms() {
@@ -51,6 +52,7 @@ fn conforms(store: &Store) {
     one_of_many_workers_has_a_job(catalog);
     a_lost_build_answers_no_more_and_is_a_job(catalog);
     damage_is_noted_until_it_is_made_good(catalog);
+    what_profiles_refer_to_is_known_if_all_that_answer_told(catalog);
     compaction_changes_nothing(catalog);
     a_segment_is_replaced_and_deleted(segments, &scratch);
     rows_come_back_by_key_and_by_prefix(summaries);
@@ -146,6 +148,26 @@ fn only_the_newest_build_is_published(catalog: &dyn Catalog) {
     catalog.remove(&id('e')).unwrap();
     assert_eq!(catalog.publish(&newer, None, Vec::new()).unwrap(), Published::Superseded);
     assert_eq!(catalog.get(&id('e')).unwrap(), None, "publishing brings nothing back");
+}
+
+fn what_profiles_refer_to_is_known_if_all_that_answer_told(catalog: &dyn Catalog) {
+    let names = |digits: &[&str]| digits.iter().map(|digits| BinaryId::parse(digits).unwrap()).collect();
+    let others: Vec<_> = catalog.list().unwrap().into_iter().map(|record| record.id).collect();
+    others.iter().for_each(|id| assert!(catalog.remove(id).unwrap()));
+    for (letter, told) in [('a', names(&["aa"])), ('b', names(&["aa", "bb"])), ('c', names(&["cc"]))] {
+        catalog.insert(record(letter, 1)).unwrap();
+        let before = catalog.referred().unwrap().unwrap();
+        let key = BuildKey { generation: catalog.begin_build(&id(letter)).unwrap(), profile: id(letter) };
+        catalog.refer(&key, &told).unwrap();
+        assert_eq!(catalog.referred().unwrap(), Some(&before | &told));
+        assert_eq!(catalog.publish(&key, None, Vec::new()).unwrap(), Published::Current);
+        catalog.refer(&key, &names(&["dd"])).unwrap();
+        assert_eq!(catalog.referred().unwrap(), Some(&before | &told), "it was over");
+    }
+    assert!(catalog.remove(&id('b')).unwrap());
+    assert_eq!(catalog.referred().unwrap(), Some(names(&["aa", "cc"])));
+    published(catalog, 'd');
+    assert_eq!(catalog.referred().unwrap(), None, "earlier versions did not tell");
 }
 
 fn a_failure_is_kept_until_the_next_build(catalog: &dyn Catalog) {

@@ -9,6 +9,7 @@ use bytehound_store::{
     BuildKey, Freed, NewProfile, ProfileId, ProfileRecord, ProfileState, Published, SegmentWriter, Store,
     StoreError, Tally,
 };
+use bytehound_symbols::BinaryId;
 
 fn upload(store: &Store, bytes: &[u8], labels: &[&str]) -> ProfileId {
     let mut incoming = store.captures().receive().unwrap();
@@ -171,6 +172,44 @@ fn gc_removes_superseded_builds_and_neither_the_answering_nor_the_running_one() 
     writer.finish().unwrap();
     assert!(store.summaries().open(&running).is_ok());
     assert_eq!(store.gc().unwrap(), Freed::default());
+}
+
+fn binary(digits: &str) -> BinaryId {
+    BinaryId::parse(&digits.repeat(8)).unwrap()
+}
+
+#[test]
+fn gc_removes_the_symcaches_that_no_profile_refers_to_any_more() {
+    let store = Store::temporary().unwrap();
+    let [own, shared, held, kept] = ["aa", "bb", "cc", "dd"].map(binary);
+    let [first, second] = [b"first", b"secnd"].map(|bytes| upload(&store, bytes, &[]));
+    let put = |id: &BinaryId| store.symcaches().put(id, b"names").unwrap();
+    [&own, &shared, &held, &kept].into_iter().for_each(put);
+    let there = |id: &BinaryId| store.symcaches().get(id).unwrap().is_some();
+    store.symcaches().hold_for_ever(&kept);
+    let building = [&own, &shared, &held].map(|id| store.symcaches().hold(id));
+    let twice = store.symcaches().hold(&held);
+    assert_eq!(store.gc().unwrap(), Freed::default());
+    for (profile, names) in [(&first, [&own, &shared].as_slice()), (&second, &[&shared])] {
+        let key =
+            BuildKey { generation: store.catalog().begin_build(profile).unwrap(), profile: profile.clone() };
+        store.catalog().refer(&key, &names.iter().copied().cloned().collect()).unwrap();
+        assert_eq!(store.drop_unreferred().unwrap(), Freed::default());
+        assert_eq!(store.catalog().publish(&key, None, Vec::new()).unwrap(), Published::Current);
+    }
+    drop(building);
+    assert_eq!(store.gc().unwrap(), Freed::default());
+    assert_eq!(store.stat().unwrap().unreferred, Tally::default());
+    drop(twice);
+    assert_eq!(store.gc().unwrap().files, 1);
+    assert!(!there(&held));
+    store.delete_profile(&first).unwrap();
+    assert_eq!(store.stat().unwrap().unreferred.count, 1);
+    assert_eq!(store.gc().unwrap().files, 1);
+    assert_eq!([&own, &shared, &kept].map(there), [false, true, true]);
+    store.delete_profile(&second).unwrap();
+    assert_eq!(store.gc().unwrap().files, 1);
+    assert_eq!([&own, &shared, &kept].map(there), [false, false, true]);
 }
 
 #[test]

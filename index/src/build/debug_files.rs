@@ -63,6 +63,7 @@ fn add(store: &Store, path: &Path) -> Result<bool, IndexError> {
             return Ok(false);
         }
     };
+    store.symcaches().hold_for_ever(&binary.id);
     let known = store.symcaches().get(&binary.id)?;
     if known.is_some_and(|known| known.as_ref().len() >= symcache.len()) {
         return Ok(false);

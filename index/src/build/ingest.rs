@@ -1,6 +1,6 @@
 //! All phases in a row.
 
-use bytehound_store::{BuildKey, ProfileId, Store, StoreError};
+use bytehound_store::{BuildKey, ProfileId, ProfileState, Store, StoreError};
 
 use super::load::{Loaded, load};
 use super::observer::Observer;
@@ -46,6 +46,9 @@ pub fn give_up(store: &Store, key: &BuildKey, error: &IndexError) -> Result<(), 
     };
     let failed = match error {
         IndexError::Cancelled => Ok(()),
+        IndexError::Store(error) if error.is_full_disk() => {
+            catalog.fail(key, &format!("{error}; {}", ProfileState::WAITS_FOR_ROOM))
+        }
         error => catalog.fail(key, &error.to_string()),
     };
     let deleted = store.delete_build(key);

@@ -1,6 +1,8 @@
 //! Which files the program had mapped where, as far as the capture has told by now.
 
-use bytehound_store::{MappedVec, Scratch, Store};
+use std::collections::BTreeSet;
+
+use bytehound_store::{HeldSymcache, MappedVec, Scratch, Store};
 use bytehound_symbols::{AddressSpace, Binary, BinaryId, MapEntry, inspect, parse_maps};
 use rustc_hash::FxHashMap;
 
@@ -32,6 +34,8 @@ pub(super) struct Modules {
     binaries: FxHashMap<String, Binary>,
     /// Embedded binaries that the store has no symbols of yet: on disk until the symbolizer wants them.
     contents: FxHashMap<BinaryId, MappedVec<u8>>,
+    /// None of them may go before the index is published, which refers to them.
+    symcaches: Vec<HeldSymcache>,
     maps: Vec<MapEntry>,
     space: Option<AddressSpace>,
     modules: Vec<Module>,
@@ -44,6 +48,7 @@ impl Modules {
             scratch,
             binaries: FxHashMap::default(),
             contents: FxHashMap::default(),
+            symcaches: Vec::new(),
             maps: Vec::new(),
             space: None,
             modules: Vec::new(),
@@ -72,6 +77,7 @@ impl Modules {
                 return Ok(());
             }
         };
+        self.symcaches.push(store.symcaches().hold(&binary.id));
         if !self.contents.contains_key(&binary.id) && store.symcaches().get(&binary.id)?.is_none() {
             let mut bytes = MappedVec::new(&self.scratch)?;
             bytes.extend_from_slice(elf)?;
@@ -105,6 +111,11 @@ impl Modules {
 
     pub(super) fn get(&self, number: ModuleNumber) -> &Module {
         &self.modules[number as usize]
+    }
+
+    /// The binaries that names come from.
+    pub(super) fn binaries(&self) -> BTreeSet<BinaryId> {
+        self.modules.iter().filter_map(|module| module.binary.clone()).collect()
     }
 
     /// The bytes of a binary that was embedded and is new to the store.

@@ -51,6 +51,7 @@ pub(super) fn write_beside(
     key: &BuildKey,
     observer: &dyn Observer,
 ) -> Result<Manifest, IndexError> {
+    store.catalog().refer(key, &loaded.modules.binaries())?;
     let scratch = loaded.scratch.clone();
     let rows = &loaded.rows;
     let steps = Steps::new(observer, rows.log.len() as u64 + u64::from(rows.rows), loaded.events);

@@ -76,6 +76,11 @@ fn frames_get_the_names_of_an_embedded_binary() {
         built.store.symcaches().get(&binary).expect("a store").is_some(),
         "the digest is kept for the next time"
     );
+    assert_eq!(built.store.gc().expect("a store").files, 0, "as long as the profile is there");
+    let profiles = built.store.catalog().list().expect("a catalogue");
+    built.store.delete_profile(&profiles[0].id).expect("the only one");
+    assert_eq!(built.store.gc().expect("a store").files, 1);
+    assert!(built.store.symcaches().get(&binary).expect("a store").is_none());
 }
 
 #[test]

@@ -5,9 +5,11 @@
 //! (a full disk, mostly) sled refuses everything from then on, reading too. Then the database is closed, readers
 //! go on, and the next change opens it again and first brings it to what memory holds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+
+use bytehound_symbols::BinaryId;
 
 use super::row::Row;
 use super::transitions::newest_first;
@@ -167,6 +169,15 @@ impl Catalog for LocalCatalog {
     fn publish(&self, build: &BuildKey, data_id: Option<String>, summary: Vec<u8>) -> Result<Published> {
         let published = self.change_build(build, |row| row.publish(build.generation, data_id, summary))?;
         Ok(if published { Published::Current } else { Published::Superseded })
+    }
+
+    fn refer(&self, build: &BuildKey, symcaches: &BTreeSet<BinaryId>) -> Result<()> {
+        self.change_build(build, |row| Ok(row.refer(build.generation, symcaches))).map(drop)
+    }
+
+    fn referred(&self) -> Result<Option<BTreeSet<BinaryId>>> {
+        let referred: Option<Vec<_>> = self.rows().values().map(Row::referred).collect();
+        Ok(referred.map(|sets| sets.into_iter().flatten().collect()))
     }
 
     fn fail(&self, build: &BuildKey, reason: &str) -> Result<()> {

@@ -1,5 +1,7 @@
 //! A record as bytes: `version u8 · xxh3 u64 · MessagePack`.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -17,6 +19,9 @@ pub(crate) struct Row {
     /// Until when the builder has it, in milliseconds since 1970; none is for ever.
     #[serde(default)]
     pub(super) leased_until_ms: Option<u64>,
+    /// The symcaches that its names come from, once a build has told.
+    #[serde(default)]
+    pub(super) symcaches: Option<BTreeSet<String>>,
 }
 
 impl Row {

@@ -2,6 +2,10 @@
 //!
 //! A transition gives `Some` when it changed the row, and leaves the row alone otherwise.
 
+use std::collections::BTreeSet;
+
+use bytehound_symbols::BinaryId;
+
 use super::row::Row;
 use super::{Lease, Origin, ProfileRecord, ProfileState, SUMMARY_LEN_MAX};
 use crate::{Generation, Result, StoreError};
@@ -9,7 +13,7 @@ use crate::{Generation, Result, StoreError};
 impl Row {
     /// A profile that was just stored.
     pub(crate) fn new(record: ProfileRecord) -> Self {
-        Self { record, newest: Generation(0), leased_until_ms: None }
+        Self { record, newest: Generation(0), leased_until_ms: None, symcaches: None }
     }
 
     /// The same bytes came again, with this to say about them.
@@ -54,6 +58,20 @@ impl Row {
         self.running(generation)?;
         self.leased_until_ms = Some(lease.until_ms);
         Some(())
+    }
+
+    pub(crate) fn refer(&mut self, generation: Generation, symcaches: &BTreeSet<BinaryId>) -> Option<()> {
+        self.running(generation)?;
+        self.symcaches = Some(symcaches.iter().map(|id| id.as_str().to_owned()).collect());
+        Some(())
+    }
+
+    /// What it refers to; `None` if it answers from a build that did not tell.
+    pub(crate) fn referred(&self) -> Option<BTreeSet<BinaryId>> {
+        match &self.symcaches {
+            Some(symcaches) => Some(symcaches.iter().filter_map(|id| BinaryId::parse(id).ok()).collect()),
+            None => self.record.state.answering().is_none().then(BTreeSet::new),
+        }
     }
 
     pub(crate) fn publish(

@@ -1,7 +1,9 @@
 //! The catalogue in memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytehound_symbols::BinaryId;
 
 use super::Faults;
 use crate::catalog::{Row, newest_first};
@@ -103,6 +105,22 @@ impl Catalog for MemoryCatalog {
         let publish = |row: &mut Row| row.publish(build.generation, data_id, summary);
         let published = self.change_build("catalog.publish", build, publish)?;
         Ok(if published { Published::Current } else { Published::Superseded })
+    }
+
+    fn refer(&self, build: &BuildKey, symcaches: &BTreeSet<BinaryId>) -> Result<()> {
+        let refer = |row: &mut Row| Ok(row.refer(build.generation, symcaches));
+        self.change_build("catalog.refer", build, refer).map(drop)
+    }
+
+    fn referred(&self) -> Result<Option<BTreeSet<BinaryId>>> {
+        self.faults.run("catalog.referred", || {
+            let mut all = BTreeSet::new();
+            for row in self.rows().values() {
+                let Some(symcaches) = row.referred() else { return Ok(None) };
+                all.extend(symcaches);
+            }
+            Ok(Some(all))
+        })
     }
 
     fn fail(&self, build: &BuildKey, reason: &str) -> Result<()> {

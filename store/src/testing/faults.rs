@@ -1,5 +1,6 @@
 //! Which operation fails.
 
+use std::io::ErrorKind;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::fault;
@@ -12,6 +13,8 @@ pub enum Fault {
     Before,
     /// All was done, and only the answer is lost.
     After,
+    /// Nothing was done: the disk is full.
+    NoRoom,
     /// A panic.
     Panic,
 }
@@ -57,8 +60,9 @@ impl Faults {
     /// Does an operation, or fails it.
     pub(super) fn run<T>(&self, operation: &'static str, work: impl FnOnce() -> Result<T>) -> Result<T> {
         match self.next(operation) {
-            Some(Fault::Before) => Err(fault(operation)),
-            Some(Fault::After) => work().and_then(|_| Err(fault(operation))),
+            Some(Fault::Before) => Err(fault(operation, ErrorKind::Other)),
+            Some(Fault::NoRoom) => Err(fault(operation, ErrorKind::StorageFull)),
+            Some(Fault::After) => work().and_then(|_| Err(fault(operation, ErrorKind::Other))),
             Some(Fault::Panic) => panic!("`{operation}` was made to panic"),
             None => work(),
         }
