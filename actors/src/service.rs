@@ -440,7 +440,12 @@ impl Service {
         let Some(max_bytes) = self.0.options.max_bytes else { return Ok(()) };
         let store = self.0.store.clone();
         let is_full = blocking(move || {
-            Ok(store.stat()?.total_bytes > max_bytes && store.surplus(max_bytes)?.is_empty())
+            let is_over = || store.stat().map(|stat| stat.total_bytes > max_bytes);
+            if !is_over()? || !store.surplus(max_bytes)?.is_empty() {
+                return Ok(false);
+            }
+            store.drop_unreferred()?;
+            Ok(is_over()?)
         });
         if is_full.await? { Err(ServiceError::QuotaReached { max_bytes }) } else { Ok(()) }
     }

@@ -145,11 +145,11 @@ async fn the_oldest_without_labels_makes_room() {
 
 #[actix_rt::test]
 async fn an_ingest_that_the_disk_had_no_room_for_says_so_and_is_done_once_there_is_some() {
-    let faults = Arc::new(Faults::default());
     // With a limit, every upload has the janitor look around.
     let options = || Options { max_bytes: Some(u64::MAX), ..Default::default() };
     for operation in ["summaries.writer", "summaries.put", "segments.put", "catalog.refer", "catalog.publish"]
     {
+        let faults = Arc::new(Faults::default());
         let store = store(&faults);
         let service = Service::start(store.clone(), options());
         faults.fail_named(operation, 1, Fault::NoRoom);

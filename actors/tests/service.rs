@@ -4,6 +4,7 @@ use bytehound_actors::{JobKind, JobState, Options, Service, ServiceError};
 use bytehound_index::{Cancel, IndexError, Manifest, Profile, Selection, build};
 use bytehound_store::{BuildKey, NewProfile, ProfileId, ProfileState, Received, Store};
 use bytes::Bytes;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -149,6 +150,49 @@ async fn an_index_of_another_version_is_built_again() {
     assert!(matches!(wait(&service, &id).await, ProfileState::Ready { .. }));
     assert_eq!(service.profile(&id).unwrap().manifest.as_deref(), Some(&manifest));
     assert!(count(&service, &id).await.unwrap() > 0);
+}
+
+#[actix_rt::test]
+async fn an_index_that_normalised_names_otherwise_answers_until_the_next_is_there() {
+    let store = Store::temporary().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let [stays, goes] = ["threads.raw.dat", "mmap.decoded.dat"].map(|name| {
+        let path = folder.path().join(name);
+        std::fs::copy(golden(name), &path).unwrap();
+        let id = store.captures().reference(&path, named(name)).unwrap().record.id;
+        let manifest = build::ingest(&store, &id, &()).unwrap();
+        let key = store.catalog().get(&id).unwrap().unwrap().ready_build().unwrap();
+        let older = Manifest { norm_version: manifest.norm_version - 1, ..manifest.clone() };
+        let next = BuildKey { profile: id.clone(), generation: store.catalog().begin_build(&id).unwrap() };
+        copy_build(&store, &key, &next);
+        build::publish(&store, &next, &older).unwrap();
+        (id, path, manifest)
+    });
+    std::fs::remove_file(&goes.1).unwrap();
+
+    let service = Service::start(store, Options::default());
+    assert!(count(&service, &goes.0).await.unwrap() > 0);
+    assert!(count(&service, &stays.0).await.unwrap() > 0);
+    let mut status = service.watch(&stays.0).unwrap();
+    let is_new = |manifest: &Manifest| manifest.norm_version == stays.2.norm_version;
+    status.wait_for(|status| status.manifest.as_deref().is_some_and(is_new)).await.unwrap();
+    assert!(count(&service, &stays.0).await.unwrap() > 0);
+    let left = service.profile(&goes.0).unwrap();
+    assert_eq!(left.manifest.unwrap().norm_version, goes.2.norm_version - 1, "its capture is gone");
+    assert!(count(&service, &goes.0).await.unwrap() > 0);
+}
+
+/// The files of a build once more, as those of another.
+fn copy_build(store: &Store, from: &BuildKey, to: &BuildKey) {
+    let file = |key: &BuildKey| store.directory().join(format!("segments/{key}.seg"));
+    std::fs::copy(file(from), file(to)).expect("a segment that is there");
+    let mut writer = store.summaries().writer(to).expect("a new build");
+    let copied = store.summaries().open(from).expect("a finished build").scan(b"", &mut |key, value| {
+        writer.put(key, value).expect("room for a row");
+        ControlFlow::Continue(())
+    });
+    copied.expect("rows that can be read");
+    writer.finish().expect("room for them");
 }
 
 #[actix_rt::test]

@@ -1,5 +1,6 @@
 //! What is said about a profile as a whole, and about one of its backtraces or time buckets.
 
+use bytehound_symbols::normalize::NORM_VERSION;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -74,9 +75,14 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// Whether this version can read what belongs to it; else the profile has to be indexed again.
-    pub fn is_current(&self) -> bool {
+    /// Whether this version can read what belongs to it.
+    pub fn is_readable(&self) -> bool {
         self.layout_version == LAYOUT_VERSION
+    }
+
+    /// Whether this version would build the same; else the profile is to be indexed again. What is readable answers meanwhile.
+    pub fn is_current(&self) -> bool {
+        self.is_readable() && self.norm_version == NORM_VERSION
     }
 
     /// T1 − T0.

@@ -72,7 +72,7 @@ impl Profile {
     /// # Errors
     /// As [`Profile::open`].
     pub fn open_build(store: &Store, key: &BuildKey, manifest: Manifest) -> Result<Arc<Self>, IndexError> {
-        if !manifest.is_current() {
+        if !manifest.is_readable() {
             return Err(IndexError::Version {
                 profile: key.profile.to_string(),
                 found: manifest.layout_version,
