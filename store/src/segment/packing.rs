@@ -8,6 +8,8 @@ use super::packed::{COUNTING, FRAME, Frame, LANES, Number, head_len, lowest_bits
 const LARGEST: u64 = u64::MAX;
 /// Codes of fewer bits are not worth splitting.
 const SPLIT_MIN: u32 = 4;
+/// Codes that are counted side by side: enough for a processor not to wait, few enough to be added up soon.
+const TURNS: usize = 4;
 
 /// The bits that are left out, and the words.
 pub(super) fn pack<T: Number>(numbers: &[T]) -> (u64, Vec<u64>) {
@@ -139,15 +141,15 @@ fn narrow_width(codes: &[u64; FRAME], width: u32) -> u32 {
         return width;
     }
     // By their bits; in turns, since each step would wait for the one before it where neighbours are alike.
-    let mut counts = [[0_u32; u64::BITS as usize + 1]; 2];
-    for pair in codes.as_chunks::<2>().0 {
-        for (counts, code) in counts.iter_mut().zip(pair) {
+    let mut counts = [[0_u8; u64::BITS as usize + 1]; TURNS];
+    for some in codes.as_chunks::<TURNS>().0 {
+        for (counts, code) in counts.iter_mut().zip(some) {
             counts[(u64::BITS - code.leading_zeros()) as usize] += 1;
         }
     }
     let (mut best, mut least, mut wider) = (width, width * FRAME as u32, 0);
     for narrow in (0..width).rev() {
-        wider += counts[0][narrow as usize + 1] + counts[1][narrow as usize + 1];
+        wider += counts.iter().map(|counts| u32::from(counts[narrow as usize + 1])).sum::<u32>();
         let bits = (narrow + 1) * FRAME as u32 + wider * (width - narrow);
         if bits < least {
             (best, least) = (narrow, bits);
