@@ -124,8 +124,15 @@ impl Stacks {
 
     /// The innermost frame of a stack, and its caller; none while the node is being added, or if there is none.
     pub fn get(&self, region: &Region, node: Node) -> Option<(Caller, u64)> {
-        let (caller, address) = self.words(region, node)?;
-        Some((unpack(caller), address))
+        if node < Node::FIRST {
+            return None;
+        }
+        let (segment, index, len) = place(node);
+        let offset = self.segments.get(segment)?.load(Ordering::Acquire);
+        let entry: &Entry = region.slice(offset, len)?.get(index)?;
+        // Acquire: pairs with the release in `Entry::set`.
+        let address = entry.address.load(Ordering::Acquire);
+        (address != 0).then(|| (unpack(entry.caller.load(Ordering::Relaxed)), address))
     }
 
     /// The addresses of a stack, innermost first, and the generation of modules that they are of.
@@ -141,18 +148,6 @@ impl Stacks {
                 Caller::Node(_) => return None,
             };
         }
-    }
-
-    fn words(&self, region: &Region, node: Node) -> Option<(u32, u64)> {
-        if node < Node::FIRST {
-            return None;
-        }
-        let (segment, index, len) = place(node);
-        let offset = self.segments.get(segment)?.load(Ordering::Acquire);
-        let entry: &Entry = region.slice(offset, len)?.get(index)?;
-        // Acquire: pairs with the release in `add`.
-        let address = entry.address.load(Ordering::Acquire);
-        (address != 0).then(|| (entry.caller.load(Ordering::Relaxed), address))
     }
 }
 

@@ -131,19 +131,20 @@ fn nodes_come_before_the_events_that_refer_to_them() {
     let thread = Thread::take(region).expect("room for a record");
     let mut drain = Drain::new(region);
     let mut kept = Kept::default();
-    let mut outer = None;
+    let mut outer = Node::NONE;
     for n in 0..100_u64 {
-        let stacks = region.stacks();
-        let outermost = Caller::None { generation: 3 };
-        let outer = *outer.get_or_insert_with(|| stacks.add_frame(region, outermost, 0x1000));
-        let inner = stacks.add_frame(region, Caller::Node(outer), 0x2000 + n);
+        if n.is_multiple_of(10) {
+            let outermost = Caller::None { generation: 3 };
+            outer = region.stacks().add_frame(region, outermost, 0x1000 + n / 10);
+        }
+        let inner = region.stacks().add_frame(region, Caller::Node(outer), 0x2000 + n);
         push(thread, n, &free(n, inner));
         drain.round(Tick(n), Extent::All, &mut kept).expect("the sink takes everything");
         drain.commit(Commit::default());
     }
     assert_eq!(kept.events.len(), 100);
-    assert_eq!(kept.nodes.len(), 101);
-    assert!(kept.nodes.iter().map(|(node, ..)| node.0).eq(2..103));
+    assert_eq!(kept.nodes.len(), 110);
+    assert!(kept.nodes.iter().map(|(node, ..)| node.0).eq(2..112));
     assert_eq!(kept.nodes[0], (Node(2), Caller::None { generation: 3 }, 0x1000));
     assert_eq!(kept.nodes[1], (Node(3), Caller::Node(Node(2)), 0x2000));
 }

@@ -202,7 +202,8 @@ impl Store {
         self.symcaches().collect(self.catalog())
     }
 
-    /// Deletes superseded builds and the symcaches that no profile refers to, and writes the catalogue's database anew if most of it is waste.
+    /// Deletes superseded builds and the symcaches that no profile refers to, and writes the catalogue's database anew if
+    /// most of it is waste.
     pub fn gc(&self) -> Result<Freed> {
         let mut freed = Freed::default();
         for stored in self.superseded()? {
