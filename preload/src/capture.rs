@@ -147,6 +147,7 @@ fn recovers(local: &ThreadLocal, here: usize) -> bool {
 
 #[cold]
 fn attach(local: &'static ThreadLocal, record: usize) -> Option<(&'static Thread, bool)> {
+    clock::expect_thread();
     let Some(thread) = thread::take() else {
         local.busy.store(0, Ordering::Relaxed);
         return None;
@@ -265,7 +266,7 @@ impl Inside {
     #[inline(always)]
     pub(crate) fn made(&self, frame: &HookFrame, block: *const c_void, made: Made) {
         let birth = self.birth(frame, block, made);
-        let tick = clock::after();
+        let tick = clock::birth();
         // SAFETY: as in `stack`.
         unsafe { self.thread.push(tick, |state, room| state.put_alloc(room, tick.0, &birth, made.zeroed)) };
     }
@@ -273,9 +274,8 @@ impl Inside {
     /// A block is about to die. `block` is not null.
     #[inline(always)]
     pub(crate) fn dies(&self, frame: &HookFrame, block: *const c_void) {
-        self.prefetch_stack(frame);
-        // First the stamp, which waits for what was begun: the walk then goes on beside the allocator's work.
-        let died = clock::before();
+        // First the stamp, which may wait for what was begun: the walk then goes on beside the allocator's work.
+        let died = clock::death();
         let stack = self.stack_of_death(frame);
         self.free(died, block, stack);
     }
@@ -301,7 +301,7 @@ impl Inside {
             // SAFETY: as in `stack`.
             unsafe { self.thread.push(left, |state, room| state.put_leave(room, left.0, old)) };
         }
-        let tick = clock::after();
+        let tick = clock::birth();
         // SAFETY: as in `stack`.
         unsafe { self.thread.push(tick, |state, room| state.put_realloc(room, tick.0, old, &birth)) };
     }
@@ -339,13 +339,6 @@ impl Inside {
     fn stack(&self, frame: &HookFrame) -> Node {
         // SAFETY: `Inside` is only made for the owner, and `busy` keeps signal handlers out.
         unsafe { self.thread.stack(frame) }
-    }
-
-    /// Has what a walk of the stack will read fetched beside other work.
-    #[inline(always)]
-    pub(crate) fn prefetch_stack(&self, frame: &HookFrame) {
-        // SAFETY: as in `stack`.
-        unsafe { self.thread.prefetch_stack(frame) }
     }
 
     #[inline(always)]

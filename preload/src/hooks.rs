@@ -294,7 +294,7 @@ mod on {
         let Some(inside) = enter(Mode::Stopped) else {
             return call().unwrap_or(null_mut());
         };
-        let left = clock::before();
+        let left = clock::death();
         let address = old.addr();
         let new = call().unwrap_or(null_mut());
         match (new.is_null(), size) {
@@ -451,9 +451,6 @@ mod on {
 #[inline(always)]
 fn allocate(size: usize, zeroed: bool, frame: &HookFrame, call: impl FnOnce() -> Block) -> Block {
     let inside: Option<Inside> = enter(Mode::Recording);
-    if let Some(inside) = &inside {
-        inside.prefetch_stack(frame);
-    }
     let block = call();
     if let Some(inside) = inside
         && !block.is_null()

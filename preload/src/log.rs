@@ -1,10 +1,10 @@
 //! What the library has to say. Hooks leave lines here; the writer puts them out.
 //!
-//! Nobody waits: a line that finds the place taken or full is dropped.
+//! Nobody waits for long: a line that finds the place full, or taken all the time, is dropped.
 
 use core::fmt::{self, Write};
 use core::sync::atomic::{AtomicU32, Ordering};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 
 pub(crate) use crate::settings::Level;
 
@@ -19,6 +19,8 @@ fn name(level: Level) -> &'static str {
 }
 
 const LEN: usize = 8 * 1024;
+/// How often the place is tried: whoever has it copies some text, or was interrupted by who tries.
+const TRIES: usize = 1000;
 
 struct Lines {
     text: [u8; LEN],
@@ -38,7 +40,7 @@ pub(crate) fn say(level: Level, message: fmt::Arguments<'_>) {
     if level as u32 > LEVEL.load(Ordering::Relaxed) {
         return;
     }
-    if let Ok(mut lines) = LINES.try_lock() {
+    if let Some(mut lines) = lines() {
         let before = lines.len;
         if writeln!(lines, "bytehound: {}: {message}", name(level)).is_err() {
             lines.len = before;
@@ -46,14 +48,19 @@ pub(crate) fn say(level: Level, message: fmt::Arguments<'_>) {
     }
 }
 
-/// Gives the lines left so far to `put`.
+/// Gives the lines left so far to `put`. That may take long: others can leave lines meanwhile.
 pub(crate) fn take(put: impl FnOnce(&[u8])) {
-    if let Ok(mut lines) = LINES.try_lock() {
-        let len = core::mem::take(&mut lines.len);
-        if len != 0 {
-            put(lines.text.get(..len).unwrap_or_default());
-        }
-    }
+    let Some(mut lines) = lines().filter(|lines| lines.len != 0) else { return };
+    let (text, len) = (lines.text, core::mem::take(&mut lines.len));
+    drop(lines);
+    put(text.get(..len).unwrap_or_default());
+}
+
+fn lines() -> Option<MutexGuard<'static, Lines>> {
+    (0..TRIES).find_map(|_| {
+        core::hint::spin_loop();
+        LINES.try_lock().ok()
+    })
 }
 
 impl Write for Lines {
@@ -76,8 +83,12 @@ mod tests {
         say(Level::Warn, format_args!("this {}", 1));
         say(Level::Error, format_args!("{}", "x".repeat(LEN)));
         let mut taken = Vec::new();
-        take(|text| taken.extend_from_slice(text));
+        take(|text| {
+            say(Level::Error, format_args!("that"));
+            taken.extend_from_slice(text);
+        });
         assert_eq!(taken, b"bytehound: warn: this 1\n");
+        take(|text| assert_eq!(text, b"bytehound: error: that\n"));
         take(|_| panic!("lines are given out once"));
     }
 }

@@ -137,16 +137,6 @@ impl Thread {
         }
     }
 
-    /// Has what [`Self::stack`] will read fetched.
-    ///
-    /// # Safety
-    /// As there.
-    #[inline(always)]
-    pub(crate) unsafe fn prefetch_stack(&self, frame: &arch::HookFrame) {
-        // SAFETY: by this function's contract nobody else has a reference.
-        unsafe { &*self.unwinder.get() }.prefetch(frame);
-    }
-
     /// The stack of a hook's caller, with the hook itself innermost.
     ///
     /// # Safety

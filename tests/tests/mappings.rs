@@ -1,11 +1,11 @@
 //! Programs that map memory in every way: their captures have each map, with what is left of it, who made it, who took
 //! it away, and how much of it is in memory.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use bytehound_format::{Event, Reader};
 use bytehound_index::{BacktraceId, Map, Profile};
 use bytehound_tests::{
-    Capture, bytehound, compile, compile_with_own_allocator, functions_of, index, library, run,
+    Capture, bytehound, compile, compile_with_own_allocator, functions_of, index, library, preloaded, run,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -293,4 +293,29 @@ fn united(places: impl Iterator<Item = (u64, u64)>) -> Vec<(u64, u64)> {
         }
     }
     united
+}
+
+#[test]
+fn the_times_of_maps_are_those_of_the_programs_clock_from_the_first_moment_on() -> Result<()> {
+    /// Both clocks are read one after the other, and the processor may be taken away in between.
+    const TOLERANCE_US: u64 = 100;
+    let folder = tempdir()?;
+    let program = compile("mapped_times.c", folder.path())?;
+    for format in ["0.11", "2"] {
+        let ended = preloaded(folder.path(), &[&program.to_string_lossy()], &[("FORMAT", format)])?;
+        let mut told = BTreeMap::new();
+        for line in ended.stdout.lines() {
+            let numbers: Vec<u64> = line.split(' ').map(str::parse).collect::<Result<_, _>>()?;
+            let [size, before, after] = numbers[..] else { bail!("not three numbers: {line}") };
+            told.insert(size, before.saturating_sub(TOLERANCE_US)..=after + TOLERANCE_US);
+        }
+        let mut reader = Reader::new(std::fs::File::open(folder.path().join("program.dat"))?)?;
+        while let Some(event) = reader.next_event()? {
+            let Event::MemoryMapEx { requested_length, source, .. } = event else { continue };
+            let Some(span) = told.remove(&requested_length) else { continue };
+            assert!(span.contains(&source.timestamp.0), "{} is not in {span:?}", source.timestamp.0);
+        }
+        assert_eq!(told, BTreeMap::new(), "maps that nobody told of");
+    }
+    Ok(())
 }

@@ -124,7 +124,7 @@ impl Subject {
             Action::Reallocates { old, .. } | Action::ReallocatesOrFrees { old, .. }
                 if given(old).is_some() =>
             {
-                (enter_from(Mode::Stopped, here), clock::before())
+                (enter_from(Mode::Stopped, here), clock::death())
             }
             _ => (enter_from(Mode::Recording, here), Tick(0)),
         }

@@ -175,6 +175,14 @@ pub(crate) fn counter() -> u64 {
     }
 }
 
+/// The time stamp counter: read before any later store becomes visible; perhaps long before the work in front of it is
+/// done.
+#[inline(always)]
+pub(crate) fn counter_unordered() -> u64 {
+    // SAFETY: as in `counter`.
+    unsafe { core::arch::x86_64::_rdtsc() }
+}
+
 /// Whether the counter runs at one rate, whatever the processor does.
 pub(crate) fn counter_is_invariant() -> bool {
     let highest = core::arch::x86_64::__cpuid(0x8000_0000).eax;

@@ -35,15 +35,6 @@ pub(crate) fn find(address: u64) -> Option<Rule> {
     place.order().find_map(|entry| place.rule(line[entry].load(Ordering::Relaxed))).map(Rule::unpack)
 }
 
-/// Has the processor fetch what [`find`] will read, and does not wait for it.
-#[inline(always)]
-pub(crate) fn prefetch(address: u64) {
-    let table = IN_USE.load(Ordering::Relaxed);
-    let rules = RULES.get(table).and_then(PublishedWords::get);
-    let line = rules.and_then(|rules| Place::of(address)?.line(rules, table));
-    line.into_iter().for_each(bytehound_rings::prefetch);
-}
-
 /// Remembers a rule; another one may be forgotten.
 pub(crate) fn insert(address: u64, rule: Rule) {
     let table = IN_USE.load(Ordering::Relaxed);

@@ -116,14 +116,6 @@ impl Unwinder {
         unsafe { Regions::latest_contains(&raw const (*this).regions, addresses) }
     }
 
-    /// Has the processor fetch what [`Self::trace`] will read first.
-    #[inline(always)]
-    pub(crate) fn prefetch(&self, frame: &HookFrame) {
-        let start = frame.caller();
-        cache::prefetch(start.ip.wrapping_sub(1));
-        self.cache.prefetch_call(&start, frame.leaf());
-    }
-
     /// The stack of a hook's caller, with the hook itself innermost.
     #[inline]
     pub(crate) fn trace(&mut self, frame: &HookFrame, region: &Region) -> Node {
@@ -154,6 +146,11 @@ impl Machine for Walk<'_> {
     #[inline(always)]
     fn read_again(&self, address: u64) -> u64 {
         self.stack.read_again(address)
+    }
+
+    #[inline(always)]
+    fn read(&self, address: u64) -> Option<u64> {
+        self.stack.read(address)
     }
 
     #[inline(always)]

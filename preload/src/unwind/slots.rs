@@ -1,7 +1,7 @@
 //! The words of the stack that the frames of a walk depend on, and what they held.
 
 use super::stack_cache::Machine;
-use super::visited::{BP, BX, Visited, word};
+use super::visited::{BP, BX, Visited};
 use crate::arch::Registers;
 
 /// A frame has at most so many: where its address and two registers were read.
@@ -10,8 +10,8 @@ pub(super) const SLOTS_MAX: usize = 3;
 /// A word of the stack.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Slot {
-    address: u64,
-    value: u64,
+    pub(super) address: u64,
+    pub(super) value: u64,
 }
 
 impl Slot {
@@ -19,12 +19,6 @@ impl Slot {
     #[inline(always)]
     fn difference(&self, machine: &impl Machine) -> u64 {
         machine.read_again(self.address) ^ self.value
-    }
-
-    /// Copies one that was put just before.
-    #[inline(always)]
-    pub(super) fn set(&mut self, slot: &Self) {
-        (self.address, self.value) = (word(&slot.address), word(&slot.value));
     }
 
     /// Whether all of these hold what they held. They lie in the living part of the stack: some may be read in vain.

@@ -13,7 +13,7 @@ use bytehound_format::v2::batch::Node;
 use bytehound_rings::{Fingerprint, Region};
 
 use super::FRAMES_MAX;
-use super::call_sites::{Call, CallSites, Site};
+use super::call_sites::{self, Call, CallSites, Site};
 use super::numbering::Numbering;
 use super::slots::{SLOTS_MAX, Slot, Slots};
 use super::visited::{BP, BX, Visited};
@@ -37,6 +37,8 @@ pub(super) enum Step {
 pub(super) trait Machine {
     /// The word at an address of the stack that was read in the last walk.
     fn read_again(&self, address: u64) -> u64;
+    /// The word at an address, if it is on the stack.
+    fn read(&self, address: u64) -> Option<u64>;
     /// Leaves a frame, and tells of its caller all but the number.
     fn leave(&mut self, frame: &Visited, caller: &mut Visited) -> Step;
 }
@@ -82,7 +84,8 @@ impl StackCache {
         generation: u32,
         region: &Region,
     ) -> Node {
-        if let Some(node) = self.met(&caller, leaf, machine) {
+        let call = self.sites.call(&caller, leaf, self.filling, machine);
+        if let Some(node) = self.met(call, machine) {
             return node;
         }
         let (mut kept, mut fresh) = self.find(caller, leaf, machine);
@@ -94,20 +97,14 @@ impl StackCache {
         self.keep(kept, fresh, generation, leaf);
         let walked = self.frames.get_mut(..=self.len).unwrap_or_default();
         let node = self.numbering.number(walked, generation, region);
-        self.remember(kept, &caller, leaf, node);
+        self.remember(&caller, leaf, node, machine);
         node
-    }
-
-    /// Fetches what is known of calls from a place.
-    #[inline(always)]
-    pub(super) fn prefetch_call(&self, caller: &Registers, leaf: u64) {
-        self.sites.prefetch(caller, leaf);
     }
 
     /// The stack of a call that was met lately, if all is as it was then.
     #[inline(always)]
-    fn met(&self, caller: &Registers, leaf: u64, machine: &impl Machine) -> Option<Node> {
-        let mut sites = self.sites.of(caller, leaf, self.filling);
+    fn met(&self, call: Call<'_>, machine: &impl Machine) -> Option<Node> {
+        let mut sites = self.sites.of(call);
         sites.find(|(_, site)| self.still_leads_on(site, machine)).map(|(node, _)| node)
     }
 
@@ -123,19 +120,23 @@ impl StackCache {
             && Slot::all_hold(self.slots.between(0, outer.slots), machine)
     }
 
-    /// Remembers the way to the `kept` outermost frames: it is likely that others lead there, too.
+    /// Remembers a call that has met this stack before: the longest way that a site has room for.
     #[inline(always)]
-    fn remember(&mut self, kept: usize, start: &Registers, leaf: u64, node: Node) {
+    fn remember(&mut self, caller: &Registers, leaf: u64, node: Node, machine: &impl Machine) {
         let Self { len, filling, sites, slots, frames, .. } = self;
         let walked = frames.get(..*len).unwrap_or_default();
-        let (Some(outer), Some(caller)) = (kept.checked_sub(1).and_then(|at| walked.get(at)), walked.last())
-        else {
+        let [.., outer, innermost] = walked else { return };
+        sites.learn(caller, &outer.registers);
+        if walked.get(usize::from(innermost.barrier_at)).is_none_or(|frame| frame.barrier) {
             return;
-        };
-        if walked.get(usize::from(caller.barrier_at)).is_some_and(|frame| !frame.barrier) {
-            let way = slots.between(outer.slots, caller.slots);
-            let call = Call { caller: start, needs: caller.needs, leaf, filling: *filling };
-            sites.set(&call, node, (outer, kept), way);
+        }
+        let call = sites.call(caller, leaf, *filling, machine);
+        let Some(site) = sites.place_for(call, node) else { return };
+        let from = innermost.slots.saturating_sub(call_sites::SLOTS as u16);
+        let at = walked.partition_point(|frame| frame.slots < from);
+        if let Some(outer) = walked.get(at) {
+            let way = slots.between(outer.slots, innermost.slots);
+            site.set(call, innermost.needs, (outer, at + 1), way);
         }
     }
 

@@ -10,7 +10,7 @@ use bytehound_format::v2::batch::{self, Birth, Node};
 use super::culling::Culling;
 use super::modules::Modules;
 use super::stream::Stream;
-use crate::clock::{Conversion, Pair, Tick};
+use crate::clock::{self, Conversion, Pair, Tick};
 use crate::sys::Result;
 use crate::unwind::FRAMES_MAX;
 use crate::{maps, region};
@@ -80,7 +80,7 @@ impl Events {
 
     /// Writes the names of generated code that are new. Names of threads have no place in this stream.
     pub(super) fn write_names(&mut self, last: bool) -> Result<()> {
-        let now = Timestamp(Pair::now().nanoseconds / 1000);
+        let now = Timestamp(clock::nanoseconds() / 1000);
         self.modules.write_generated(last, &mut self.stream, now)
     }
 

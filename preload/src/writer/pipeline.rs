@@ -37,7 +37,7 @@ enum Way {
 impl Pipeline {
     pub(super) fn new(start: &Start, stream: Stream) -> Self {
         let modules = Modules::new(start.settings.write_binaries_to_output, start.process);
-        let conversion = Conversion::new(start.moment);
+        let conversion = Conversion::measured(start.moment);
         let culling = culling(&start.settings);
         let way = match (start.settings.format, &culling) {
             (Format::V2, None) => Way::Direct(Direct::new(stream, conversion, modules)),
@@ -165,7 +165,7 @@ impl Sink for Pipeline {
         self.look_at_maps(is_last)?;
         if is_last && let Some(Checks { checked, mismatched }) = unwind::checks() {
             let found = format!("checked={checked} mismatched={mismatched}\n");
-            let timestamp = Timestamp(Pair::now().nanoseconds / 1000);
+            let timestamp = Timestamp(clock::nanoseconds() / 1000);
             self.stream().file(timestamp, "bytehound/checked-backtraces", found.as_bytes())?;
         }
         self.write_names(is_last)?;

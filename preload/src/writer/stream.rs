@@ -102,9 +102,8 @@ impl Stream {
     ) -> Result<()> {
         let mut buffer = zeroed(COMMAND_LEN_MAX).unwrap_or_default();
         let command = sys::read_file(c"/proc/thread-self/cmdline", &mut buffer).unwrap_or_default();
-        let now = Pair::now();
+        let timestamp = Timestamp(clock::nanoseconds() / 1000);
         let (seconds, nanoseconds) = wall_clock();
-        let timestamp = Timestamp(now.nanoseconds / 1000);
         let mut id = [0; 16];
         sys::random(&mut id);
         let header = HeaderBody {

@@ -83,6 +83,11 @@ impl Machine for Simulation {
         self.words[((TOP - address) / 8) as usize]
     }
 
+    fn read(&self, address: u64) -> Option<u64> {
+        let sp = self.frames.last().unwrap().sp;
+        (sp..TOP).contains(&address).then(|| self.read_again(address))
+    }
+
     fn leave(&mut self, frame: &Visited, caller: &mut Visited) -> Step {
         let Registers { ip, sp, bp, bx } = frame.registers;
         if ip == 7 {
@@ -170,6 +175,10 @@ struct Counting(Simulation, usize);
 impl Machine for Counting {
     fn read_again(&self, address: u64) -> u64 {
         self.0.read_again(address)
+    }
+
+    fn read(&self, address: u64) -> Option<u64> {
+        self.0.read(address)
     }
 
     fn leave(&mut self, frame: &Visited, caller: &mut Visited) -> Step {
