@@ -3,6 +3,7 @@
 //! Captures go in two lanes, each with as many jobs at a time and with a memory of its own: a huge one never makes a small
 //! one wait. Within a lane, whoever came first is first.
 
+use bytehound_index::build::LiveBudget;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -32,6 +33,8 @@ struct Lane {
 
 /// The right of one ingest to take its part; given back when dropped.
 pub(crate) struct Share {
+    /// The part of it that is for live blocks.
+    pub(crate) live: LiveBudget,
     #[expect(dead_code, reason = "held, and given back when dropped")]
     job: OwnedSemaphorePermit,
     #[expect(dead_code, reason = "held, and given back when dropped")]
@@ -61,7 +64,7 @@ impl Budget {
         // What needs more than there is has all of it: it is taken in alone.
         let needed = mebibytes(FLOOR_BYTES + capture_bytes / PART).min(lane.mebibytes_max);
         let memory = Arc::clone(&lane.mebibytes).acquire_many_owned(needed).await.ok()?;
-        Some(Share { job, memory })
+        Some(Share { live: LiveBudget::of_bytes(live_bytes(needed)), job, memory })
     }
 }
 
@@ -74,6 +77,12 @@ impl Lane {
             mebibytes_max,
         }
     }
+}
+
+/// What of so many mebibytes is for live blocks.
+fn live_bytes(mebibytes: u32) -> u64 {
+    let bytes = u64::from(mebibytes) << 20;
+    bytes.saturating_sub(FLOOR_BYTES).clamp(FLOOR_BYTES, LiveBudget::BYTES_MAX)
 }
 
 fn mebibytes(bytes: u64) -> u32 {
@@ -116,6 +125,14 @@ mod tests {
         let budget = Budget::new(2, 1 << 30);
         let _both = (budget.share(1 << 30).await.unwrap(), budget.share(1 << 30).await.unwrap());
         assert!(is_pending(budget.share(1 << 30)));
+    }
+
+    #[test]
+    fn live_blocks_get_what_an_ingest_has_beyond_the_floor() {
+        let floor = mebibytes(FLOOR_BYTES);
+        assert_eq!(live_bytes(floor + 100), 100 << 20);
+        assert_eq!(live_bytes(floor), FLOOR_BYTES);
+        assert_eq!(live_bytes(u32::MAX), LiveBudget::BYTES_MAX);
     }
 
     #[actix_rt::test]

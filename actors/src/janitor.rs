@@ -11,22 +11,27 @@ use crate::open_profiles::OpenProfiles;
 use crate::service::{Options, Sessions};
 use crate::stage::{Failure, Stage};
 use actix::prelude::*;
-use bytehound_store::{BuildKey, Lease, ProfileId, ProfileRecord, ProfileState, Store, StoreError};
+use bytehound_store::{
+    BuildKey, FailureCause, Lease, ProfileId, ProfileRecord, ProfileState, Store, StoreError,
+};
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How often it tidies up. A superseded build stays for one to two of these, for the questions that have it open.
 const INTERVAL: Duration = Duration::from_secs(30);
-/// What indexing takes on the disk, working files included, in sizes of the capture: about as much at most.
-const ROOM_FOR_INDEX: u64 = 2;
+/// What indexing takes on the disk, working files included, in sizes of the capture: about as much mostly, and three times as
+/// much where nearly all of millions of blocks stay alive.
+const ROOM_FOR_INDEX: u64 = 4;
 /// Deletions at a time.
 const PERMITS: usize = 1;
+/// Messages that may wait to be looked at.
+const MAILBOX_MAX: usize = 256;
 
 /// Takes up what is to be done.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct Tidy;
+struct Tidy;
 
 /// Deletes a profile: its record, its index, and its capture if that was uploaded.
 #[derive(Message)]
@@ -73,6 +78,11 @@ impl Janitor {
         Self { stage: Stage::new(PERMITS), rounds: Arc::new(rounds), loader, sessions }
     }
 
+    /// Has a janitor look around soon; one whose mailbox is full does so within [`INTERVAL`] anyway.
+    pub(crate) fn call(janitor: &Addr<Self>) {
+        drop(janitor.try_send(Tidy));
+    }
+
     fn delete(&self, id: ProfileId) -> impl Future<Output = Result<(), ServiceError>> + use<> {
         self.rounds.board.forget(&id);
         self.rounds.profiles.close(&id);
@@ -93,6 +103,7 @@ impl Actor for Janitor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(MAILBOX_MAX);
         ctx.notify(Tidy);
         ctx.run_interval(INTERVAL, |this, ctx| {
             this.rounds.board.sweep();
@@ -167,7 +178,7 @@ impl Rounds {
         let mut jobs = self.store.catalog().open_jobs(Lease::now_ms())?;
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         for record in self.store.catalog().list()?.into_iter().rev() {
-            if record.state.waits_for_room() && self.has_room_for(&record)? {
+            if record.state.failure() == Some(FailureCause::NoRoom) && self.has_room_for(&record)? {
                 jobs.push(record.id);
                 continue;
             }

@@ -7,7 +7,7 @@ use crate::stage::Failure;
 use actix::Recipient;
 use bytehound_index::IndexError;
 use bytehound_index::build::{self, Observer, Phase, Progress};
-use bytehound_store::{BuildKey, Lease, ProfileId, Store};
+use bytehound_store::{BuildKey, FailureCause, Lease, ProfileId, Store};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 /// How often a job that panicked is begun again.
 const RETRIES_MAX: u32 = 1;
 /// Why a profile has no index that nobody waited for.
-pub(crate) const CANCELLED: &str = "its ingest was cancelled; upload the capture again to have it indexed";
+const CANCELLED: &str = "its ingest was cancelled; upload the capture again to have it indexed";
 
 /// For how long a job is a worker's that shows no progress; then it is taken for dead.
 pub(crate) const LEASE: Duration = Duration::from_secs(300);
@@ -33,7 +33,6 @@ pub(crate) struct Job {
     #[expect(dead_code, reason = "held for as long as the job is under way")]
     pub(crate) in_hand: Arc<()>,
     /// Its part of what all ingests may take; given back when the job is over.
-    #[expect(dead_code, reason = "held, and given back when dropped")]
     pub(crate) share: Arc<Share>,
 }
 
@@ -96,7 +95,7 @@ impl Job {
     /// Somebody wanted it to end.
     fn note_cancelled(&self) {
         tracing::info!(profile = %self.id(), "ingest cancelled");
-        if let Err(error) = self.store.catalog().fail(&self.key, CANCELLED) {
+        if let Err(error) = self.store.catalog().fail(&self.key, FailureCause::Cancelled, CANCELLED) {
             tracing::error!(profile = %self.id(), %error, "cannot note that it was cancelled");
         }
     }

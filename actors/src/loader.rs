@@ -136,7 +136,7 @@ fn take(store: &Store, id: &ProfileId) -> Result<Option<BuildKey>, StoreError> {
 }
 
 fn read(job: &Job) -> Result<Loaded, IndexError> {
-    build::load_stored(&job.store, job.id(), &job.observer())
+    build::load_stored(&job.store, job.id(), job.share.live, &job.observer())
 }
 
 /// Ends a job on a thread that may block, since it writes to the catalogue.

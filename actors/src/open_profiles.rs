@@ -43,7 +43,7 @@ impl OpenProfiles {
         let record = self.store.catalog().get(id)?.ok_or_else(|| ServiceError::NotFound(id.to_string()))?;
         let generation = match (record.state.answering(), record.state) {
             (Some(generation), _) => generation,
-            (None, ProfileState::Failed { reason }) => {
+            (None, ProfileState::Failed { reason, .. }) => {
                 return Err(ServiceError::Failed { id: id.to_string(), reason });
             }
             (None, _) => return Err(ServiceError::NotReady(id.to_string())),

@@ -12,7 +12,7 @@ use crate::board::{Board, ProfileStatus};
 use crate::budget::Budget;
 use crate::error::ServiceError;
 use crate::indexer::Indexer;
-use crate::janitor::{Delete, Janitor, Tidy};
+use crate::janitor::{Delete, Janitor};
 use crate::loader::{Ingest, Loader};
 use crate::observe::{Counters, Counts, Observations, Observe, StageCounters, Stored};
 use crate::open_profiles::OpenProfiles;
@@ -291,7 +291,7 @@ impl Service {
             // Also when the answer does not say so: a script goes on after an error.
             let damaged = open.give_up_damaged();
             if !damaged.is_empty() {
-                janitor.do_send(Tidy);
+                Janitor::call(&janitor);
             }
             match (outcome, damaged.first()) {
                 // Whoever asked may be gone: then nobody misses the answer.
@@ -392,7 +392,7 @@ impl Service {
         let (store, wanted) = (self.0.store.clone(), id.clone());
         let verified = blocking(move || Ok(store.verify(&wanted)?)).await?;
         if verified.index.is_some() {
-            self.0.janitor.do_send(Tidy);
+            Janitor::call(&self.0.janitor);
         }
         Ok(verified)
     }
@@ -430,7 +430,7 @@ impl Service {
     /// Takes a stored capture in; and sees that there is room for the next.
     pub(crate) async fn received(&self, record: &ProfileRecord) -> Result<(), ServiceError> {
         if self.0.options.max_bytes.is_some() {
-            self.0.janitor.do_send(Tidy);
+            Janitor::call(&self.0.janitor);
         }
         self.ingest_unless_ready(record).await
     }

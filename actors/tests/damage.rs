@@ -2,9 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helping functions too")]
 
 use bytehound_actors::{Options, Service, ServiceError};
-use bytehound_index::{Cancel, Selection};
+use bytehound_index::{Cancel, Selection, build};
 use bytehound_store::{NewProfile, ProfileId, ProfileState, Store};
 use bytes::Bytes;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use tokio::sync::watch;
 
@@ -77,6 +78,25 @@ async fn a_damaged_index_gives_no_answer_and_is_built_again() {
 }
 
 #[actix_rt::test]
+async fn an_index_that_lost_its_summaries_is_built_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    let mut incoming = store.captures().receive().unwrap();
+    incoming.write_all(&capture()).unwrap();
+    let id = incoming.commit(NewProfile::default()).unwrap().record.id;
+    build::ingest(&store, &id, &()).unwrap();
+    let first = store.catalog().get(&id).unwrap().unwrap().ready_build().unwrap();
+    std::fs::remove_dir_all(dir.path().join(format!("summaries/{first}"))).unwrap();
+
+    let service = Service::start(store, Options::default());
+    let ask = || service.ask(vec![id.clone()], |profiles, _| Ok(profiles[0].summaries()?.len()));
+    assert!(matches!(ask().await, Err(ServiceError::Damaged(_))));
+    assert!(ready(&mut service.watch(&id).unwrap()).await > first.generation.0);
+    assert!(ask().await.unwrap() > 0);
+    assert!(service.verify(&id).await.unwrap().is_whole());
+}
+
+#[actix_rt::test]
 async fn a_damaged_index_without_a_whole_capture_says_so_until_that_comes_again() {
     let dir = tempfile::tempdir().unwrap();
     let service = Service::start(Store::open(dir.path()).unwrap(), Options::default());
@@ -99,7 +119,7 @@ async fn a_damaged_index_without_a_whole_capture_says_so_until_that_comes_again(
     assert!(service.verify(&id).await.unwrap().index.is_some());
     let failed = status.wait_for(|status| matches!(status.record.state, ProfileState::Failed { .. }));
     let failed = failed.await.unwrap().record.clone();
-    let ProfileState::Failed { reason } = failed.state else { panic!("{failed:?}") };
+    let ProfileState::Failed { reason, .. } = failed.state else { panic!("{failed:?}") };
     assert!(reason.contains("upload it again"), "{reason}");
     assert!(failed.damage.is_some());
 

@@ -4,7 +4,7 @@
 use bytehound_actors::{Options, Service, ServiceError};
 use bytehound_index::{Manifest, Profile, build};
 use bytehound_store::testing::{Fault, Faults};
-use bytehound_store::{NewProfile, ProfileId, ProfileState, Seams, Store};
+use bytehound_store::{FailureCause, NewProfile, ProfileId, ProfileState, Seams, Store};
 use bytehound_symbols::BinaryId;
 use bytes::Bytes;
 use std::io::Write;
@@ -118,7 +118,7 @@ async fn a_job_that_panics_twice_has_failed_and_says_why() {
     faults.fail_named("segments.put", 2, Fault::Panic);
     let id = upload(&service, capture("cull.raw.dat")).await;
     let state = wait(&service, &id).await;
-    let ProfileState::Failed { reason } = &state else { panic!("{state:?}") };
+    let ProfileState::Failed { reason, .. } = &state else { panic!("{state:?}") };
     assert!(reason.contains("a bug of this program") && reason.contains("segments.put"), "{reason}");
     // And goes on to serve others, and this one once the bug is gone.
     let other = upload(&service, capture("mmap.raw.dat")).await;
@@ -155,8 +155,11 @@ async fn an_ingest_that_the_disk_had_no_room_for_says_so_and_is_done_once_there_
         faults.fail_named(operation, 1, Fault::NoRoom);
         let id = upload(&service, capture("cull.raw.dat")).await;
         let state = wait(&service, &id).await;
-        assert!(state.waits_for_room(), "{operation}: {state:?}");
-        assert!(matches!(&state, ProfileState::Failed { reason } if reason.contains(operation)), "{state:?}");
+        assert_eq!(state.failure(), Some(FailureCause::NoRoom), "{operation}: {state:?}");
+        assert!(
+            matches!(&state, ProfileState::Failed { reason, .. } if reason.contains(operation)),
+            "{state:?}"
+        );
         assert!(store.segments().list().unwrap().is_empty(), "{operation}: half of it was left");
         upload(&service, capture("mmap.raw.dat")).await;
         let mut status = service.watch(&id).unwrap();

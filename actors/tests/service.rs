@@ -1,6 +1,7 @@
 //! The actors from outside: captures in, answers out, through crashes and bad input.
 
-use bytehound_actors::{JobKind, JobState, Options, Service, ServiceError};
+use bytehound_actors::{JobKind, JobState, Options, ProfileStatus, Service, ServiceError};
+use bytehound_index::layout::LAYOUT_VERSION_MIN;
 use bytehound_index::{Cancel, IndexError, Manifest, Profile, Selection, build};
 use bytehound_store::{BuildKey, NewProfile, ProfileId, ProfileState, Received, Store};
 use bytes::Bytes;
@@ -134,17 +135,16 @@ async fn an_index_of_another_version_is_built_again() {
     let path = golden("threads.raw.dat");
     let id = store.captures().reference(&path, named("older")).unwrap().record.id;
     let manifest = build::ingest(&store, &id, &()).unwrap();
-    // The same again, as if by an older version.
+    // The same again, as if by a version whose layout nobody reads any more.
     let key = BuildKey { profile: id.clone(), generation: store.catalog().begin_build(&id).unwrap() };
-    let older = Manifest { layout_version: manifest.layout_version - 1, ..manifest.clone() };
+    let older = Manifest { layout_version: LAYOUT_VERSION_MIN - 1, ..manifest.clone() };
     build::publish(&store, &key, &older).unwrap();
     assert!(matches!(Profile::open(&store, &id), Err(IndexError::Version { .. })));
 
     let service = Service::start(store, Options::default());
     let mut status = service.watch(&id).unwrap();
-    let is_new = |manifest: &Manifest| manifest.layout_version == older.layout_version + 1;
     status
-        .wait_for(|status| status.manifest.as_deref().is_some_and(is_new))
+        .wait_for(|status| status.manifest.as_deref().is_some_and(Manifest::is_current))
         .await
         .expect("the service is up");
     assert!(matches!(wait(&service, &id).await, ProfileState::Ready { .. }));
@@ -153,33 +153,40 @@ async fn an_index_of_another_version_is_built_again() {
 }
 
 #[actix_rt::test]
-async fn an_index_that_normalised_names_otherwise_answers_until_the_next_is_there() {
-    let store = Store::temporary().unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let [stays, goes] = ["threads.raw.dat", "mmap.decoded.dat"].map(|name| {
-        let path = folder.path().join(name);
-        std::fs::copy(golden(name), &path).unwrap();
-        let id = store.captures().reference(&path, named(name)).unwrap().record.id;
-        let manifest = build::ingest(&store, &id, &()).unwrap();
-        let key = store.catalog().get(&id).unwrap().unwrap().ready_build().unwrap();
-        let older = Manifest { norm_version: manifest.norm_version - 1, ..manifest.clone() };
-        let next = BuildKey { profile: id.clone(), generation: store.catalog().begin_build(&id).unwrap() };
-        copy_build(&store, &key, &next);
-        build::publish(&store, &next, &older).unwrap();
-        (id, path, manifest)
-    });
-    std::fs::remove_file(&goes.1).unwrap();
+async fn an_index_of_an_earlier_version_answers_until_the_next_is_there() {
+    let normalised_otherwise = |manifest: &mut Manifest| manifest.norm_version -= 1;
+    let laid_out_otherwise = |manifest: &mut Manifest| manifest.layout_version = LAYOUT_VERSION_MIN;
+    for age in [normalised_otherwise as fn(&mut Manifest), laid_out_otherwise] {
+        let store = Store::temporary().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let [stays, goes] = ["threads.raw.dat", "mmap.decoded.dat"].map(|name| {
+            let path = folder.path().join(name);
+            std::fs::copy(golden(name), &path).unwrap();
+            let id = store.captures().reference(&path, named(name)).unwrap().record.id;
+            let manifest = build::ingest(&store, &id, &()).unwrap();
+            let key = store.catalog().get(&id).unwrap().unwrap().ready_build().unwrap();
+            let mut older = manifest.clone();
+            age(&mut older);
+            let next =
+                BuildKey { profile: id.clone(), generation: store.catalog().begin_build(&id).unwrap() };
+            copy_build(&store, &key, &next);
+            build::publish(&store, &next, &older).unwrap();
+            (id, path, older)
+        });
+        std::fs::remove_file(&goes.1).unwrap();
 
-    let service = Service::start(store, Options::default());
-    assert!(count(&service, &goes.0).await.unwrap() > 0);
-    assert!(count(&service, &stays.0).await.unwrap() > 0);
-    let mut status = service.watch(&stays.0).unwrap();
-    let is_new = |manifest: &Manifest| manifest.norm_version == stays.2.norm_version;
-    status.wait_for(|status| status.manifest.as_deref().is_some_and(is_new)).await.unwrap();
-    assert!(count(&service, &stays.0).await.unwrap() > 0);
-    let left = service.profile(&goes.0).unwrap();
-    assert_eq!(left.manifest.unwrap().norm_version, goes.2.norm_version - 1, "its capture is gone");
-    assert!(count(&service, &goes.0).await.unwrap() > 0);
+        let service = Service::start(store, Options::default());
+        assert!(count(&service, &goes.0).await.unwrap() > 0);
+        assert!(count(&service, &stays.0).await.unwrap() > 0);
+        let mut status = service.watch(&stays.0).unwrap();
+        let is_current =
+            |status: &ProfileStatus| status.manifest.as_deref().is_some_and(Manifest::is_current);
+        status.wait_for(is_current).await.unwrap();
+        assert!(count(&service, &stays.0).await.unwrap() > 0);
+        let left = service.profile(&goes.0).unwrap();
+        assert_eq!(left.manifest.as_deref(), Some(&goes.2), "its capture is gone");
+        assert!(count(&service, &goes.0).await.unwrap() > 0);
+    }
 }
 
 /// The files of a build once more, as those of another.
@@ -341,7 +348,7 @@ async fn an_ingest_can_be_ended() {
     assert!(service.jobs().unwrap().iter().any(|listed| listed.id == job));
     service.cancel(&job).unwrap();
     assert!(
-        matches!(wait(&service, &id).await, ProfileState::Failed { reason } if reason.contains("cancelled"))
+        matches!(wait(&service, &id).await, ProfileState::Failed { reason, .. } if reason.contains("cancelled"))
     );
     assert_eq!(service.job(&job).unwrap().state, JobState::Cancelled);
     assert!(service.jobs().unwrap().iter().all(|listed| listed.id != job), "it is over");

@@ -16,25 +16,27 @@ use std::sync::Arc;
 
 /// A page of allocations, and how many there are.
 #[derive(Serialize, JsonSchema)]
-pub(crate) struct AllocationsJson {
-    allocations: Vec<AllocationJson>,
+pub(crate) struct AllocationsJson<'a> {
+    allocations: Vec<AllocationJson<'a>>,
     total: u64,
     next: Option<String>,
 }
 
 /// One allocation. Times are µs after the start of the profile.
 #[derive(Serialize, JsonSchema)]
-struct AllocationJson {
+struct AllocationJson<'a> {
     allocation_id: u32,
     address: u64,
     size_bytes: u64,
     usable_bytes: u64,
     allocated_us: u64,
     thread: u32,
+    thread_name: Option<&'a str>,
     backtrace_id: u32,
     marker: u32,
     freed_us: Option<u64>,
     freed_by_thread: Option<u32>,
+    freed_by_thread_name: Option<&'a str>,
     freed_backtrace_id: Option<u32>,
     chain: ChainJson,
 }
@@ -80,7 +82,7 @@ impl Question for Allocations {
         LIMIT_OF_PAGE,
         CURSOR,
     ];
-    type Data = AllocationsJson;
+    type Data = AllocationsJson<'static>;
 
     fn read(parameters: &Parameters) -> Result<Self, Problem> {
         Ok(Self {
@@ -137,12 +139,13 @@ fn first_by_key<T, K: Ord>(items: &mut Vec<T>, count: usize, key: impl Fn(&T) ->
     items.sort_unstable_by_key(&key);
 }
 
-impl AllocationJson {
-    fn of(profile: &Profile, row: Row) -> Self {
+impl<'a> AllocationJson<'a> {
+    fn of(profile: &'a Profile, row: Row) -> Self {
         let start_us = profile.manifest().start_us;
         let since_start = |us: u64| us.saturating_sub(start_us);
         let allocation = profile.allocation(row);
         let chain = allocation.chain;
+        let freed_by = allocation.death_thread.zip(allocation.death_us);
         Self {
             allocation_id: allocation.id,
             address: allocation.address,
@@ -150,10 +153,12 @@ impl AllocationJson {
             usable_bytes: allocation.usable_size(),
             allocated_us: since_start(allocation.birth_us),
             thread: allocation.thread,
+            thread_name: profile.thread_name(allocation.thread, allocation.birth_us),
             backtrace_id: allocation.backtrace.0,
             marker: allocation.marker,
             freed_us: allocation.death_us.map(since_start),
             freed_by_thread: allocation.death_thread,
+            freed_by_thread_name: freed_by.and_then(|(thread, at)| profile.thread_name(thread, at)),
             freed_backtrace_id: allocation.death_backtrace.map(|id| id.0),
             chain: ChainJson {
                 position: chain.position,

@@ -73,7 +73,7 @@ fn event(status: &ProfileStatus) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bytehound_store::{Origin, ProfileId, ProfileRecord};
+    use bytehound_store::{FailureCause, Origin, ProfileId, ProfileRecord};
     use futures_util::StreamExt;
     use std::pin::pin;
 
@@ -106,9 +106,16 @@ mod tests {
         assert!(first.starts_with("event: progress\ndata: {"), "{first}");
         assert_eq!(first.lines().count(), 3, "an event ends at its first empty line: {first}");
         assert!(next(&mut events).await.unwrap().starts_with(':'));
-        sender.send_replace(status(ProfileState::Failed { reason: "cut".to_owned() }));
+        sender.send_replace(status(ProfileState::Failed {
+            reason: "cut".to_owned(),
+            cause: FailureCause::NoRoom,
+        }));
         let last = next(&mut events).await.unwrap();
-        assert!(last.starts_with("event: error\n") && last.contains(r#""problem":"cut""#), "{last}");
+        assert!(
+            last.starts_with("event: error\n")
+                && last.contains(r#""problem":"cut","problem_cause":"no_room""#),
+            "{last}"
+        );
         assert_eq!(next(&mut events).await, None);
     }
 

@@ -43,14 +43,15 @@ struct MapJson<'a> {
     access: String,
     mapped_us: u64,
     /// Where it was mapped, if a call was seen.
-    mapped_by: Option<CallJson>,
+    mapped_by: Option<CallJson<'a>>,
     unmapped_us: Option<u64>,
-    unmapped_by: Option<CallJson>,
+    unmapped_by: Option<CallJson<'a>>,
 }
 
 #[derive(Serialize, JsonSchema)]
-struct CallJson {
+struct CallJson<'a> {
     thread: u32,
+    thread_name: Option<&'a str>,
     backtrace_id: Option<u32>,
 }
 
@@ -126,7 +127,7 @@ impl Question for Maps {
         }
         let (part, next) = self.page.part(maps.len());
         let total = maps.len();
-        let maps = maps[part].iter().map(|map| MapJson::of(map, profile.manifest())).collect();
+        let maps = maps[part].iter().map(|map| MapJson::of(map, profile)).collect();
         Ok(Answer::json(&MapsJson { maps, total, next }, Source::Tables))
     }
 }
@@ -139,14 +140,15 @@ impl Numbered for Maps {
 
     fn find(profile: &Profile, number: u32) -> Result<Option<Answer>, ServiceError> {
         let map = profile.map(MapId(number));
-        Ok(map.map(|map| Answer::json(&WholeMapJson::of(&map, profile.manifest()), Source::Tables)))
+        Ok(map.map(|map| Answer::json(&WholeMapJson::of(&map, profile), Source::Tables)))
     }
 }
 
 impl<'a> WholeMapJson<'a> {
-    fn of(map: &Map<'a>, manifest: &Manifest) -> Self {
+    fn of(map: &Map<'a>, profile: &'a Profile) -> Self {
+        let manifest = profile.manifest();
         Self {
-            map: MapJson::of(map, manifest),
+            map: MapJson::of(map, profile),
             regions: map.regions().map(|region| RegionJson::of(&region, manifest)).collect(),
             usage: map.usage().iter().map(|usage| UsageJson::of(usage, manifest)).collect(),
         }
@@ -154,7 +156,8 @@ impl<'a> WholeMapJson<'a> {
 }
 
 impl<'a> MapJson<'a> {
-    fn of(map: &Map<'a>, manifest: &Manifest) -> Self {
+    fn of(map: &Map<'a>, profile: &'a Profile) -> Self {
+        let start_us = profile.manifest().start_us;
         Self {
             map_id: map.id.0,
             name: map.name,
@@ -162,17 +165,24 @@ impl<'a> MapJson<'a> {
             size_bytes: map.size,
             peak_rss_bytes: map.peak_rss,
             access: letters(map.access),
-            mapped_us: map.mapped_us.saturating_sub(manifest.start_us),
-            mapped_by: map.call.map(CallJson::of),
-            unmapped_us: map.unmapped_us.map(|at| at.saturating_sub(manifest.start_us)),
-            unmapped_by: map.unmapped_by.map(CallJson::of),
+            mapped_us: map.mapped_us.saturating_sub(start_us),
+            mapped_by: map.call.map(|call| CallJson::of(call, map.mapped_us, profile)),
+            unmapped_us: map.unmapped_us.map(|at| at.saturating_sub(start_us)),
+            unmapped_by: map
+                .unmapped_by
+                .zip(map.unmapped_us)
+                .map(|(call, at_us)| CallJson::of(call, at_us, profile)),
         }
     }
 }
 
-impl CallJson {
-    fn of(call: MapCall) -> Self {
-        Self { thread: call.thread, backtrace_id: call.backtrace.map(|id| id.0) }
+impl<'a> CallJson<'a> {
+    fn of(call: MapCall, at_us: u64, profile: &'a Profile) -> Self {
+        Self {
+            thread: call.thread,
+            thread_name: profile.thread_name(call.thread, at_us),
+            backtrace_id: call.backtrace.map(|id| id.0),
+        }
     }
 }
 

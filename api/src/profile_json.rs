@@ -3,7 +3,7 @@
 use bytehound_actors::ProfileStatus;
 use bytehound_index::Manifest;
 use bytehound_index::build::{Phase, Progress};
-use bytehound_store::{ProfileRecord, ProfileState};
+use bytehound_store::{FailureCause, ProfileRecord, ProfileState};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -15,6 +15,7 @@ pub(crate) struct ProfileJson<'a> {
     name: &'a str,
     state: &'static str,
     problem: Option<&'a str>,
+    problem_cause: Option<FailureCause>,
     damage: Option<&'a str>,
     progress: Option<ProgressJson>,
     /// The upload that it shows as far as that has come.
@@ -51,6 +52,8 @@ pub(crate) struct InfoJson<'a> {
     peak_at_us: u64,
     backtraces: u32,
     max_depth: u32,
+    /// How many frames of a stack were captured at most.
+    frames_max: Option<u32>,
     defects: &'a [String],
 }
 
@@ -58,7 +61,7 @@ impl<'a> ProfileJson<'a> {
     pub(crate) fn of(status: &'a ProfileStatus) -> Self {
         let record = &status.record;
         let problem = match &record.state {
-            ProfileState::Failed { reason } => Some(reason.as_str()),
+            ProfileState::Failed { reason, .. } => Some(reason.as_str()),
             _ => None,
         };
         Self {
@@ -67,6 +70,7 @@ impl<'a> ProfileJson<'a> {
             name: &record.name,
             state: state_of(status),
             problem,
+            problem_cause: record.state.failure(),
             damage: record.damage.as_deref(),
             progress: status.progress.as_ref().filter(|_| !is_over(&record.state)).map(ProgressJson::of),
             live: status.live.as_deref(),
@@ -157,6 +161,7 @@ impl<'a> InfoJson<'a> {
             peak_at_us: manifest.peak_at_us,
             backtraces: manifest.backtraces,
             max_depth: manifest.max_depth,
+            frames_max: manifest.frames_max,
             defects: &manifest.defects,
         }
     }

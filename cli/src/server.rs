@@ -103,7 +103,7 @@ async fn take_in_one(service: &Service, path: &Path) -> Result<()> {
 fn is_over(status: &ProfileStatus) -> Result<bool> {
     match &status.record.state {
         ProfileState::Ready { .. } => Ok(true),
-        ProfileState::Failed { reason } => bail!("{reason}"),
+        ProfileState::Failed { reason, .. } => bail!("{reason}"),
         ProfileState::Stored | ProfileState::Indexing { .. } => Ok(false),
     }
 }

@@ -28,6 +28,10 @@ impl Allocation {
         self.since_start(self.row.birth_us)
     }
 
+    fn thread_name(&self) -> &str {
+        self.profile.thread_name(self.row.thread, self.row.birth_us).unwrap_or_default()
+    }
+
     fn deallocated_at(&self) -> OptionalSpan {
         OptionalSpan(self.row.death_us.map(|time_us| self.since_start(time_us)))
     }
@@ -89,5 +93,11 @@ pub(crate) fn register(library: &mut Library<'_>) {
         "Id of the thread that allocated it.",
         "println(allocations()[0].thread())",
         |allocation: &mut Allocation| i64::from(allocation.row.thread),
+    );
+    library.define(
+        "thread_name() -> String",
+        "Name of that thread at the time; empty where the capture does not tell it, as those of 0.11.",
+        "println(allocations()[0].thread_name())",
+        |allocation: &mut Allocation| allocation.thread_name().to_owned(),
     );
 }

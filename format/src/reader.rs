@@ -109,6 +109,14 @@ impl<R: Read> Reader<R> {
         &self.header
     }
 
+    /// How many frames of a stack were kept at most; none if the capture does not say, as those of 0.11 never do.
+    pub fn frames_max(&self) -> Option<u32> {
+        match &self.events {
+            Events::V1(_) => None,
+            Events::V2(stream) => stream.frames_max(),
+        }
+    }
+
     /// The next event; none at the end, of which [`Self::ending`] tells more. A second header is an event like any
     /// other.
     ///

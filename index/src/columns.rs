@@ -7,8 +7,8 @@ use rayon::prelude::*;
 
 use crate::IndexError;
 use crate::layout::{
-    FrameRecord, MalloptRecord, MapRecord, NONE, RegionRecord, RemovalRecord, StackKeys, UsageRecord, Zone,
-    section,
+    FrameRecord, MalloptRecord, MapRecord, NONE, RegionRecord, RemovalRecord, StackKeys, ThreadNameRecord,
+    UsageRecord, Zone, section,
 };
 use crate::model::BacktraceId;
 
@@ -45,10 +45,12 @@ pub(crate) struct Columns<'a> {
     pub(crate) removals: &'a [RemovalRecord],
     usage: &'a [UsageRecord],
     pub(crate) mallopts: &'a [MalloptRecord],
+    pub(crate) thread_names: &'a [ThreadNameRecord],
 }
 
 impl<'a> Columns<'a> {
-    pub(crate) fn of(segment: &'a Segment) -> Result<Self, IndexError> {
+    /// Those of a segment with a layout that is read.
+    pub(crate) fn of(segment: &'a Segment, layout: u32) -> Result<Self, IndexError> {
         segment.section_names().into_par_iter().try_for_each(|name| segment.verify(name))?;
         let columns = Self {
             birth: segment.column(section::BIRTH)?,
@@ -80,6 +82,7 @@ impl<'a> Columns<'a> {
             removals: segment.slice(section::MAP_REMOVALS)?,
             usage: segment.slice(section::MAP_USAGE)?,
             mallopts: segment.slice(section::MALLOPTS)?,
+            thread_names: if layout < 6 { &[] } else { segment.slice(section::THREAD_NAMES)? },
         };
         columns.check_lengths()?;
         Ok(columns)

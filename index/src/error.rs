@@ -2,6 +2,8 @@
 
 use bytehound_store::StoreError;
 
+use crate::layout::{LAYOUT_VERSION, LAYOUT_VERSION_MIN};
+
 /// Why a profile could not be built, or a question not be answered.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -34,17 +36,16 @@ pub enum IndexError {
         /// What it is instead, and what to do.
         state: String,
     },
-    /// The index was built by a version with another layout.
+    /// The index was built by a version with a layout that is not read.
     #[error(
-        "the index of `{profile}` has layout version {found}, this program reads {expected}; index it again"
+        "the index of `{profile}` has layout version {found}, this program reads {LAYOUT_VERSION_MIN} to \
+         {LAYOUT_VERSION}; index it again"
     )]
     Version {
         /// The profile.
         profile: String,
         /// Version of its index.
         found: u32,
-        /// Version that this program reads.
-        expected: u32,
     },
     /// Parts of an index contradict each other.
     #[error("the index is damaged: {what}; index the profile again")]

@@ -53,48 +53,62 @@ impl Profile {
     /// # Errors
     /// As [`Profile::rows`].
     pub fn explain(&self, selection: &Selection, cancel: &Cancel) -> Result<Explanation, IndexError> {
-        let mut explanation = Explanation { steps: Vec::new(), is_cut: false };
-        let mut pending = vec![(selection, 0)];
-        while let Some((selection, depth)) = pending.pop() {
-            if explanation.steps.len() == STEPS_MAX {
-                explanation.is_cut = true;
-                break;
-            }
-            let is_kept = self.kept_rows(&selection.digests().of(selection)).is_some();
-            let (plan, blocks, operands) = self.explain_step(selection, cancel)?;
+        let (steps, is_cut) = steps_of(selection);
+        // Asked before any is evaluated: what a step needs is kept from then on.
+        let is_kept = |selection: &Selection| self.kept_rows(&selection.digests().of(selection)).is_some();
+        let were_kept: Vec<bool> = steps.iter().map(|(selection, _)| is_kept(selection)).collect();
+        let explained = steps.into_iter().zip(were_kept).map(|((selection, depth), is_kept)| {
+            let (plan, blocks) = self.explain_step(selection, cancel)?;
             let rows = evaluate(self, selection, cancel)?.len();
-            explanation.steps.push(Step { depth, plan, rows, blocks, is_kept });
-            pending.extend(operands.into_iter().rev().map(|operand| (operand, depth + 1)));
-        }
-        Ok(explanation)
+            Ok(Step { depth, plan, rows, blocks, is_kept })
+        });
+        Ok(Explanation { steps: explained.collect::<Result<_, IndexError>>()?, is_cut })
     }
 
-    /// What is done, what it looks into, and what must be known before.
-    fn explain_step<'s>(
+    /// What is done, and what it looks into.
+    fn explain_step(
         &self,
-        selection: &'s Selection,
+        selection: &Selection,
         cancel: &Cancel,
-    ) -> Result<(String, Option<Blocks>, Vec<&'s Selection>), IndexError> {
-        let combined = |how: &str| Ok((how.to_owned(), None, selection.operands().collect()));
+    ) -> Result<(String, Option<Blocks>), IndexError> {
+        let combined = |how: &str| Ok((how.to_owned(), None));
         match selection {
-            Selection::All => Ok((format!("all {} rows", self.row_count()), None, Vec::new())),
+            Selection::All => Ok((format!("all {} rows", self.row_count()), None)),
             Selection::Filtered { .. } => {
                 let (base, predicates) = conjunction(selection, |_| false);
                 let plan = Plan::new(self, &predicates, cancel)?;
                 let blocks = plan.blocks(evaluate(self, base, cancel)?.as_ref());
                 let asked: Vec<_> = predicates.iter().rev().map(ToString::to_string).collect();
-                Ok((format!("filter [{}]: {plan}", asked.join(", ")), Some(blocks), vec![base]))
+                Ok((format!("filter [{}]: {plan}", asked.join(", ")), Some(blocks)))
             }
             Selection::Ungrouped { base, backtraces } => {
                 let plan = Plan::of_backtraces(self, backtraces);
                 let blocks = plan.blocks(evaluate(self, base, cancel)?.as_ref());
-                Ok((format!("groups: {plan}"), Some(blocks), vec![base]))
+                Ok((format!("groups: {plan}"), Some(blocks)))
             }
             Selection::Union(..) => combined("union"),
             Selection::Difference(..) => combined("difference"),
             Selection::Intersection(..) => combined("intersection"),
         }
     }
+}
+
+/// The steps of an evaluation with their depths, each followed by those that come before it; and whether some were left
+/// out.
+fn steps_of(selection: &Selection) -> (Vec<(&Selection, usize)>, bool) {
+    let (mut steps, mut pending) = (Vec::new(), vec![(selection, 0)]);
+    while let Some((selection, depth)) = pending.pop() {
+        if steps.len() == STEPS_MAX {
+            return (steps, true);
+        }
+        steps.push((selection, depth));
+        let operands: Vec<_> = match selection {
+            Selection::Filtered { .. } => vec![conjunction(selection, |_| false).0],
+            _ => selection.operands().collect(),
+        };
+        pending.extend(operands.into_iter().rev().map(|operand| (operand, depth + 1)));
+    }
+    (steps, false)
 }
 
 impl fmt::Display for Explanation {

@@ -33,6 +33,7 @@
 //! | `map_removals` | [`RemovalRecord`] | |
 //! | `map_usage` | [`UsageRecord`] | |
 //! | `mallopts` | [`MalloptRecord`] | in the order of the capture |
+//! | `thread_names` | [`ThreadNameRecord`] | by thread, then in order of time; since version 6 |
 
 mod maps;
 
@@ -40,8 +41,10 @@ use bytemuck::{Pod, Zeroable};
 
 pub use maps::{MalloptRecord, MapRecord, RegionRecord, RemovalRecord, UsageRecord, map_flags};
 
-/// Version of everything described here; another one means: build again.
-pub const LAYOUT_VERSION: u32 = 5;
+/// Version of everything described here; an earlier one means: build again.
+pub const LAYOUT_VERSION: u32 = 6;
+/// The earliest version that can be read: what has it answers until it is built again.
+pub const LAYOUT_VERSION_MIN: u32 = 5;
 /// `death` of a row that was never freed.
 pub const NEVER: u64 = u64::MAX;
 /// An absent index.
@@ -97,6 +100,7 @@ pub mod section {
     pub const MAP_REMOVALS: &str = "map_removals";
     pub const MAP_USAGE: &str = "map_usage";
     pub const MALLOPTS: &str = "mallopts";
+    pub const THREAD_NAMES: &str = "thread_names";
 }
 
 /// Extremes of one block of rows, so that a scan can skip it.
@@ -139,6 +143,18 @@ pub struct FrameRecord {
     pub is_inline: u32,
     /// Always 0.
     pub reserved: u32,
+}
+
+/// A name that a thread had.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+pub struct ThreadNameRecord {
+    /// When the capture tells it, µs since 1970.
+    pub time: u64,
+    /// Kernel id of the thread.
+    pub thread: u32,
+    /// A string.
+    pub name: u32,
 }
 
 /// Content hashes of one stack, the same in every run that has this stack. See `docs/index.md`.

@@ -36,6 +36,7 @@ mod row_set;
 mod selection;
 mod span;
 mod split;
+mod thread_names;
 mod timeline;
 mod work;
 

@@ -4,7 +4,7 @@ use bytehound_symbols::normalize::NORM_VERSION;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::layout::LAYOUT_VERSION;
+use crate::layout::{LAYOUT_VERSION, LAYOUT_VERSION_MIN};
 
 /// A backtrace of one profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -68,6 +68,8 @@ pub struct Manifest {
     pub backtraces: u32,
     /// Frames of the deepest backtrace, inline frames included.
     pub max_depth: u32,
+    /// How many frames of a backtrace were captured at most, if the capture says so.
+    pub frames_max: Option<u32>,
     /// Width of a [`TimeBucket`], in µs.
     pub bucket_width_us: u64,
     /// What was wrong with the capture, one sentence each: truncation, duplicate ids, unknown frees, ….
@@ -77,12 +79,12 @@ pub struct Manifest {
 impl Manifest {
     /// Whether this version can read what belongs to it.
     pub fn is_readable(&self) -> bool {
-        self.layout_version == LAYOUT_VERSION
+        (LAYOUT_VERSION_MIN..=LAYOUT_VERSION).contains(&self.layout_version)
     }
 
     /// Whether this version would build the same; else the profile is to be indexed again. What is readable answers meanwhile.
     pub fn is_current(&self) -> bool {
-        self.is_readable() && self.norm_version == NORM_VERSION
+        (self.layout_version, self.norm_version) == (LAYOUT_VERSION, NORM_VERSION)
     }
 
     /// T1 − T0.

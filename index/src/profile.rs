@@ -11,7 +11,7 @@ use crate::cache::Cache;
 use crate::columns::Columns;
 use crate::evaluate::{conjunction, evaluate};
 use crate::groups::Stretches;
-use crate::layout::{LAYOUT_VERSION, StackKeys};
+use crate::layout::StackKeys;
 use crate::plan::{ChainEnds, Plan, matching_backtraces};
 use crate::selection::Digest;
 use crate::split::split;
@@ -54,8 +54,8 @@ impl Profile {
     /// The profile as it was last published.
     ///
     /// # Errors
-    /// [`IndexError::NotReady`] when it has no finished index; [`IndexError::Version`] when that is of another version
-    /// and must be built again; else whatever the store says.
+    /// [`IndexError::NotReady`] when it has no finished index; [`IndexError::Version`] when that is of a version
+    /// which is not read; else whatever the store says.
     pub fn open(store: &Store, id: &ProfileId) -> Result<Arc<Self>, IndexError> {
         let record =
             store.catalog().get(id)?.ok_or_else(|| not_ready(id, "it does not exist; upload it first"))?;
@@ -76,10 +76,11 @@ impl Profile {
             return Err(IndexError::Version {
                 profile: key.profile.to_string(),
                 found: manifest.layout_version,
-                expected: LAYOUT_VERSION,
             });
         }
-        let segment = OpenSegment::try_new(store.segments().open(key)?, |segment| Columns::of(segment))?;
+        let layout = manifest.layout_version;
+        let segment = store.segments().open(key)?;
+        let segment = OpenSegment::try_new(segment, |segment| Columns::of(segment, layout))?;
         let stretches = Stretches::new(segment.borrow_dependent());
         Ok(Arc::new(Self {
             key: key.clone(),
@@ -380,7 +381,7 @@ fn not_ready(id: &ProfileId, state: &str) -> IndexError {
 fn state(record: &ProfileRecord) -> String {
     match &record.state {
         ProfileState::Indexing { .. } => "it is being indexed; ask again later".to_owned(),
-        ProfileState::Failed { reason } => format!("indexing failed ({reason})"),
+        ProfileState::Failed { reason, .. } => format!("indexing failed ({reason})"),
         _ => "it has not been indexed yet".to_owned(),
     }
 }

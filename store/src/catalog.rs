@@ -1,5 +1,6 @@
 //! The catalogue: one small record a profile, and the one write that makes a build visible.
 
+mod failure;
 mod lease;
 mod local;
 mod row;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use bytehound_symbols::BinaryId;
 use serde::{Deserialize, Serialize};
 
+pub use failure::FailureCause;
 pub use lease::Lease;
 pub(crate) use local::LocalCatalog;
 #[cfg(feature = "testing")]
@@ -79,7 +81,7 @@ pub trait Catalog: Send + Sync {
 
     /// Ends a build without a result: the profile has failed, unless an earlier build answers. Nothing happens when it is
     /// not the newest one any more.
-    fn fail(&self, build: &BuildKey, reason: &str) -> Result<()>;
+    fn fail(&self, build: &BuildKey, cause: FailureCause, reason: &str) -> Result<()>;
 
     /// Notes that the files of a build are damaged or gone, so that it cannot answer any more and the profile wants a new
     /// one. Nothing happens, and the answer is `false`, when another build answers meanwhile, or none.
@@ -170,17 +172,20 @@ pub enum ProfileState {
     Failed {
         /// Why, for people.
         reason: String,
+        /// Why, for programs.
+        #[serde(default)]
+        cause: FailureCause,
     },
 }
 
 impl ProfileState {
-    /// The end of the reason why a profile has failed for want of room on the disk.
-    pub const WAITS_FOR_ROOM: &str = "free some space on the disk, and a server indexes it by itself";
-
-    /// Whether the last build ended for want of room: it is to be tried again once there is some.
+    /// What ended the last build, if that was without a result.
     #[must_use]
-    pub fn waits_for_room(&self) -> bool {
-        matches!(self, Self::Failed { reason } if reason.ends_with(Self::WAITS_FOR_ROOM))
+    pub fn failure(&self) -> Option<FailureCause> {
+        match self {
+            Self::Failed { cause, .. } => Some(*cause),
+            _ => None,
+        }
     }
 
     /// The build that answers, when there is one.

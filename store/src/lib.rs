@@ -63,7 +63,9 @@ pub use build_key::{BuildKey, Generation, StoredBuild};
 pub use captures::{
     CapturePrefix, CaptureReader, Captures, FIRST_BYTES_MAX, IncomingCapture, NewProfile, Received,
 };
-pub use catalog::{Catalog, Lease, Origin, ProfileRecord, ProfileState, Published, SUMMARY_LEN_MAX};
+pub use catalog::{
+    Catalog, FailureCause, Lease, Origin, ProfileRecord, ProfileState, Published, SUMMARY_LEN_MAX,
+};
 pub use damage::{Damage, DamageLog};
 pub use error::StoreError;
 pub use maintenance::{Freed, Stat, Tally, Verified};
@@ -74,7 +76,7 @@ pub use scope::Scope;
 pub use scratch::Scratch;
 pub use seams::Seams;
 pub use segment::{
-    BLOCK_LEN, BlockColumn, Column, FinishedSegment, Number, PackedBlock, Segment, SegmentStore,
+    BLOCK_LEN, BlockColumn, Column, Extremes, FinishedSegment, Number, PackedBlock, Segment, SegmentStore,
     SegmentWriter,
 };
 pub use store::Store;

@@ -15,9 +15,9 @@ use crate::{Result, Scratch, StoreError, durable};
 
 /// A vector of plain values in a scratch file.
 ///
-/// It grows by doubling. The blocks of the file are allocated before they are mapped, so a full disk is an error of
-/// [`push`](Self::push) and never a `SIGBUS` of a later write. The file has no name from the start: it goes with the
-/// vector, however the process ends.
+/// It grows by doubling, and by a quarter once it is large. The blocks of the file are allocated before they are mapped, so a
+/// full disk is an error of [`push`](Self::push) and never a `SIGBUS` of a later write. The file has no name from the start:
+/// it goes with the vector, however the process ends.
 #[derive(Debug)]
 pub struct MappedVec<T> {
     file: File,
@@ -29,6 +29,8 @@ pub struct MappedVec<T> {
 
 /// The first growth; a vector that stays empty costs no mapping.
 const FIRST_BYTES: usize = 64 * 1024;
+/// From here on, what is taken from the disk before it is needed matters to others.
+const LARGE_BYTES: usize = 256 << 20;
 
 impl<T: Pod> MappedVec<T> {
     /// An empty vector in `scratch`.
@@ -43,6 +45,15 @@ impl<T: Pod> MappedVec<T> {
         let file = durable::create_file(&path)?;
         durable::remove_file(&path)?;
         Ok(Self { file, path, map: None, len: 0, values: PhantomData })
+    }
+
+    /// A vector of so many values that are zero bytes, in a file that has no room for more.
+    pub fn zeroed(scratch: &Scratch, len: usize) -> Result<Self> {
+        let mut vector = Self::new(scratch)?;
+        if len > 0 {
+            vector.map_bytes(bytes_of::<T>(len)?)?;
+        }
+        Ok(Self { len, ..vector })
     }
 
     /// Appends a value; the vector is unchanged when there is no room.
@@ -128,19 +139,37 @@ impl<T: Pod> MappedVec<T> {
     }
 
     fn reserve(&mut self, len: usize) -> Result<()> {
-        let mapped = self.map.as_ref().map_or(0, |map| map.len());
-        let too_long =
-            || StoreError::Refused(format!("a vector of {len} values does not fit in the address space"));
-        let needed = len.checked_mul(size_of::<T>()).ok_or_else(too_long)?;
-        if needed <= mapped {
+        let needed = bytes_of::<T>(len)?;
+        if needed <= self.mapped_bytes() {
             return Ok(());
         }
-        let bytes = needed.checked_next_power_of_two().ok_or_else(too_long)?.max(FIRST_BYTES);
+        let grown = match needed {
+            ..LARGE_BYTES => Some(needed.next_power_of_two().max(FIRST_BYTES)),
+            _ => needed.checked_add(needed / 4),
+        };
+        self.map_bytes(grown.ok_or_else(|| too_long(len))?)
+    }
+
+    fn mapped_bytes(&self) -> usize {
+        self.map.as_ref().map_or(0, |map| map.len())
+    }
+
+    /// Makes room; what is new is zeros.
+    fn map_bytes(&mut self, bytes: usize) -> Result<()> {
+        let mapped = self.mapped_bytes();
         allocate(&self.file, mapped as u64, (bytes - mapped) as u64)
             .map_err(StoreError::io("grow", &self.path))?;
         self.map = Some(map_shared(&self.file, bytes).map_err(StoreError::io("map", &self.path))?);
         Ok(())
     }
+}
+
+fn bytes_of<T>(len: usize) -> Result<usize> {
+    len.checked_mul(size_of::<T>()).ok_or_else(|| too_long(len))
+}
+
+fn too_long(len: usize) -> StoreError {
+    StoreError::Refused(format!("a vector of {len} values does not fit in the address space"))
 }
 
 /// Gives the file blocks for the range, so that writing to its mapping can't run out of them.

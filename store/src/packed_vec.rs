@@ -3,15 +3,20 @@
 use std::marker::PhantomData;
 
 use crate::segment::BlockEntry;
-use crate::{BLOCK_LEN, BlockColumn, Column, Number, PackedBlock, Result, Scratch, WrittenList, WrittenVec};
+use crate::{
+    BLOCK_LEN, BlockColumn, Column, Extremes, Number, PackedBlock, Result, Scratch, WrittenList, WrittenVec,
+};
 
 /// A list that grows.
 #[derive(Debug)]
 pub struct PackedVec<T> {
     words: WrittenVec<u64>,
     blocks: Vec<BlockEntry>,
+    extremes: Vec<Extremes>,
     /// What is not in the file yet.
     pending: Vec<T>,
+    /// Memory for a packed block.
+    spare: Vec<u64>,
 }
 
 /// A list that is whole, and can be read.
@@ -19,6 +24,7 @@ pub struct PackedVec<T> {
 pub struct PackedList<T> {
     words: WrittenList<u64>,
     blocks: Vec<BlockEntry>,
+    extremes: Vec<Extremes>,
     len: usize,
     numbers: PhantomData<T>,
 }
@@ -26,7 +32,8 @@ pub struct PackedList<T> {
 impl<T: Number> PackedVec<T> {
     /// An empty list in `scratch`.
     pub fn new(scratch: &Scratch) -> Result<Self> {
-        Ok(Self { words: WrittenVec::new(scratch)?, blocks: Vec::new(), pending: Vec::new() })
+        let words = WrittenVec::new(scratch)?;
+        Ok(Self { words, blocks: Vec::new(), extremes: Vec::new(), pending: Vec::new(), spare: Vec::new() })
     }
 
     /// Appends a number.
@@ -68,15 +75,19 @@ impl<T: Number> PackedVec<T> {
         if !self.pending.is_empty() {
             self.write_pending()?;
         }
-        Ok(PackedList { words: self.words.finish()?, blocks: self.blocks, len, numbers: PhantomData })
+        let Self { words, blocks, extremes, .. } = self;
+        Ok(PackedList { words: words.finish()?, blocks, extremes, len, numbers: PhantomData })
     }
 
     #[cold]
     fn write_pending(&mut self) -> Result<()> {
-        let block = PackedBlock::of(&self.pending);
+        let block = PackedBlock::within(std::mem::take(&mut self.spare), &self.pending);
         self.pending.clear();
+        self.extremes.push(block.extremes());
         self.blocks.push(BlockEntry::new(&block, size_of::<u64>() as u64 * self.words.len() as u64));
-        self.words.extend_from_slice(&block.words)
+        self.words.extend_from_slice(&block.words)?;
+        self.spare = block.words;
+        Ok(())
     }
 }
 
@@ -97,9 +108,15 @@ impl<T: Number> PackedList<T> {
     #[must_use]
     pub fn block(&self, block: usize) -> PackedBlock {
         match self.blocks.get(block) {
-            Some(entry) => entry.block::<T>(self.words.as_slice()),
+            Some(entry) => entry.block::<T>(self.words.as_slice(), self.extremes(block)),
             None => PackedBlock::of::<T>(&[]),
         }
+    }
+
+    /// What the numbers of a block lie between.
+    #[must_use]
+    pub fn extremes(&self, block: usize) -> Extremes {
+        self.extremes.get(block).copied().unwrap_or_default()
     }
 }
 

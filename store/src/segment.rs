@@ -33,7 +33,7 @@ pub use block_column::BlockColumn;
 pub(crate) use block_column::BlockEntry;
 pub use column::Column;
 pub(crate) use local::LocalSegments;
-pub use packed::{Number, PackedBlock};
+pub use packed::{Extremes, Number, PackedBlock};
 pub use reader::Segment;
 pub use writer::{FinishedSegment, SegmentWriter};
 

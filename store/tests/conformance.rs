@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use bytehound_store::testing::{Fault, Faults};
 use bytehound_store::{
-    BuildKey, Catalog, Generation, Lease, MAX_KEY, MAX_VALUE, Origin, ProfileId, ProfileRecord, ProfileState,
-    Published, SUMMARY_LEN_MAX, Scratch, Seams, SegmentStore, SegmentWriter, Store, StoreError, SummaryIndex,
-    SummaryReader,
+    BuildKey, Catalog, FailureCause, Generation, Lease, MAX_KEY, MAX_VALUE, Origin, ProfileId, ProfileRecord,
+    ProfileState, Published, SUMMARY_LEN_MAX, Scratch, Seams, SegmentStore, SegmentWriter, Store, StoreError,
+    SummaryIndex, SummaryReader,
 };
 use bytehound_symbols::BinaryId;
 
@@ -130,7 +130,7 @@ fn only_the_newest_build_is_published(catalog: &dyn Catalog) {
     let newer = BuildKey { profile: id('e'), generation: catalog.begin_build(&id('e')).unwrap() };
     assert!(newer.generation > older.generation);
     assert_eq!(catalog.publish(&older, None, b"old".to_vec()).unwrap(), Published::Superseded);
-    catalog.fail(&older, "too late").unwrap();
+    catalog.fail(&older, FailureCause::Error, "too late").unwrap();
     assert_eq!(catalog.get(&id('e')).unwrap().unwrap().state, INDEXING);
     let too_long = catalog.publish(&newer, None, vec![0; SUMMARY_LEN_MAX + 1]);
     assert!(matches!(too_long, Err(StoreError::Refused(_))));
@@ -138,7 +138,7 @@ fn only_the_newest_build_is_published(catalog: &dyn Catalog) {
     let ready = catalog.get(&id('e')).unwrap().unwrap();
     assert_eq!(ready.state, ProfileState::Ready { generation: newer.generation });
     assert_eq!((ready.data_id.as_deref(), ready.summary.as_deref()), (Some("1d"), Some(b"new".as_slice())));
-    catalog.fail(&newer, "after the fact").unwrap();
+    catalog.fail(&newer, FailureCause::Error, "after the fact").unwrap();
     assert_eq!(
         catalog.publish(&newer, None, Vec::new()).unwrap(),
         Published::Superseded,
@@ -173,8 +173,8 @@ fn what_profiles_refer_to_is_known_if_all_that_answer_told(catalog: &dyn Catalog
 fn a_failure_is_kept_until_the_next_build(catalog: &dyn Catalog) {
     catalog.insert(record('f', 1)).unwrap();
     let key = BuildKey { profile: id('f'), generation: catalog.begin_build(&id('f')).unwrap() };
-    catalog.fail(&key, "no events").unwrap();
-    let failed = ProfileState::Failed { reason: "no events".to_owned() };
+    catalog.fail(&key, FailureCause::NoRoom, "the disk is full").unwrap();
+    let failed = ProfileState::Failed { reason: "the disk is full".to_owned(), cause: FailureCause::NoRoom };
     assert_eq!(catalog.get(&id('f')).unwrap().unwrap().state, failed);
     assert_eq!(catalog.publish(&key, None, Vec::new()).unwrap(), Published::Superseded);
     assert!(catalog.begin_build(&id('f')).unwrap() > key.generation);
@@ -200,7 +200,7 @@ fn an_answering_build_answers_until_the_next_is_published(catalog: &dyn Catalog)
         let generation = catalog.begin_build(&id('l')).unwrap();
         let indexing = ProfileState::Indexing { answering: Some(first.generation) };
         assert_eq!((state(catalog, 'l'), answering()), (indexing, Some(first.clone())));
-        catalog.fail(&BuildKey { generation, ..first.clone() }, "no luck").unwrap();
+        catalog.fail(&BuildKey { generation, ..first.clone() }, FailureCause::Error, "no luck").unwrap();
         let ready = ProfileState::Ready { generation: first.generation };
         assert_eq!((state(catalog, 'l'), answering()), (ready, Some(first.clone())));
     }

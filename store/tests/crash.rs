@@ -11,7 +11,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bytehound_store::{
-    BuildKey, MappedVec, NewProfile, ProfileId, ProfileState, Published, SegmentWriter, Store, StoreError,
+    BuildKey, FailureCause, MappedVec, NewProfile, ProfileId, ProfileState, Published, SegmentWriter, Store,
+    StoreError,
 };
 use rustix::process::{Resource, Rlimit, setrlimit};
 
@@ -256,7 +257,7 @@ fn fill_summaries(store: &Store) {
     let put = (0..1000_u32).try_for_each(|number| writer.put(&number.to_be_bytes(), &[7; 60_000]));
     let error = put.and_then(|()| writer.finish()).unwrap_err();
     assert!(error.is_full_disk(), "{error}");
-    store.catalog().fail(&build, &error.to_string()).unwrap();
+    store.catalog().fail(&build, FailureCause::Error, &error.to_string()).unwrap();
     assert!(store.summaries().open(&build).is_err());
     publish(store, &id, 1, &|_, _| {});
     let build = store.catalog().get(&id).unwrap().unwrap().ready_build().unwrap();

@@ -63,6 +63,18 @@ proptest! {
 }
 
 #[test]
+fn one_that_begins_with_zeros_grows_as_any_other() {
+    let store = Store::temporary().unwrap();
+    let scratch = store.scratch().unwrap();
+    for len in [0, 1, 511, 12_345] {
+        let mut mapped = MappedVec::<u64>::zeroed(&scratch, len).unwrap();
+        assert_eq!(mapped.as_slice(), vec![0; len]);
+        mapped.extend_from_slice(&[7; 10_000]).unwrap();
+        assert_eq!(mapped.as_slice(), [vec![0; len], vec![7; 10_000]].concat());
+    }
+}
+
+#[test]
 fn its_file_has_no_name() {
     let store = Store::temporary().unwrap();
     let scratch = store.scratch().unwrap();

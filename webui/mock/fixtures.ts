@@ -181,6 +181,7 @@ function ready(id: string, build: string, shift: number, labels: Record<string, 
       peak_at_us: START_US + shift * 3.6e9 + RUNTIME_US * 0.63,
       backtraces: 130,
       max_depth: 41,
+      frames_max: 1000,
       defects: shift === 1 ? ["the capture ends in the middle of a block: 1 event was dropped"] : [],
     },
   };

@@ -3,10 +3,9 @@
 use super::Service;
 use crate::board::ProfileStatus;
 use crate::error::ServiceError;
-use crate::job::CANCELLED;
 use bytehound_index::Cancel;
 use bytehound_index::build::Progress;
-use bytehound_store::{ProfileId, ProfileState};
+use bytehound_store::{FailureCause, ProfileId, ProfileState};
 use dashmap::DashMap;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -180,7 +179,7 @@ fn ingest(status: ProfileStatus) -> JobStatus {
         ProfileState::Stored => JobState::Waiting,
         ProfileState::Indexing { .. } => JobState::Running,
         ProfileState::Ready { .. } => JobState::Done,
-        ProfileState::Failed { reason } if reason == CANCELLED => JobState::Cancelled,
+        ProfileState::Failed { cause: FailureCause::Cancelled, .. } => JobState::Cancelled,
         ProfileState::Failed { .. } => JobState::Failed,
     };
     JobStatus {

@@ -1,6 +1,6 @@
 //! Questions to one profile under `/v1`: filters, pages, and answers that add up.
 
-use crate::support::TestServer;
+use crate::support::{TestServer, encoded};
 use serde_json::{Value, json};
 
 /// Conditions, and the parameters of the original that mean the same.
@@ -38,10 +38,6 @@ fn list<'a>(answer: &'a Value, field: &str) -> &'a [Value] {
 
 fn sum(items: &[Value], field: &str) -> u64 {
     items.iter().map(|item| item[field].as_u64().unwrap()).sum()
-}
-
-fn encoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02x}")).collect()
 }
 
 #[test]

@@ -237,6 +237,11 @@ pub(crate) fn header(executable: &str, arguments: &[&str]) -> Event<'static> {
     })
 }
 
+/// A text as a value in a query string.
+pub(crate) fn encoded(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02x}")).collect()
+}
+
 /// A golden file; it may be kept compressed.
 pub(crate) fn golden(name: &str) -> Vec<u8> {
     let path = format!("{}/../tests/data/golden/{name}", env!("CARGO_MANIFEST_DIR"));

@@ -1,8 +1,8 @@
 //! Answers about captures that are written here: calls of `mallopt`, initialisers of C++ statics, and what a replay does.
 
-use crate::support::{START, TestServer, header};
+use crate::support::{START, TestServer, encoded, header};
 use bytehound_format::{Addresses, AllocBody, AllocationId, Event, Timestamp, U32List, Writer};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::borrow::Cow;
 
 const NONE: u32 = u32::MAX;
@@ -63,6 +63,21 @@ fn free(number: u64, at: u64, pointer: u64, backtrace: u64) -> Event<'static> {
 
 fn realloc(number: u64, at: u64, old_pointer: u64, block: AllocBody) -> Event<'static> {
     Event::ReallocEx { id: id(number), timestamp: Timestamp(START + at), old_pointer, allocation: block }
+}
+
+#[test]
+fn the_example_of_an_explained_filter_is_what_is_answered() {
+    let server = TestServer::start();
+    let growing = |number| alloc(number, number, block(number * 16, number / 100 + number % 7, 0));
+    server.upload_bytes(&capture(&(1..=150_000).map(growing).collect::<Vec<_>>()));
+    let docs = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/index.md")).unwrap();
+    let (_, example) = docs.split_once("localhost:8080").unwrap();
+    let (path, example) = example.split_once(" --data-urlencode 'filter=").unwrap();
+    let (filter, example) = example.split_once('\'').unwrap();
+    let (_, example) = example.split_once("```json").unwrap();
+    let (shown, _) = example.split_once("```").unwrap();
+    let answer = server.get(&format!("{path}?filter={}", encoded(filter)));
+    assert_eq!(answer.json(), serde_json::from_str::<Value>(shown).unwrap());
 }
 
 #[test]

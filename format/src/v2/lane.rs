@@ -111,11 +111,7 @@ impl Batch {
     fn decode(&mut self, ahead: &mut Vec<Stamped>) -> usize {
         let mut decoder = Decoder::new(self.payload.get(self.at..).unwrap_or_default(), self.state);
         ahead.reserve(AHEAD);
-        while ahead.len() < AHEAD
-            && let Some(stamped) = decoder.next()
-        {
-            ahead.push(stamped);
-        }
+        while ahead.len() < AHEAD && decoder.next_to(|stamped| ahead.push(stamped)) {}
         let left = decoder.rest().len();
         self.at = self.payload.len() - left;
         self.state = *decoder.state();

@@ -28,6 +28,7 @@ use crate::stream::Skipped;
 pub(crate) struct Stream<R> {
     blocks: BlockReader<Input<R>>,
     options: ReaderOptions,
+    frames_max: u32,
     clock: Clock,
     merge: Merge,
     telling: Telling,
@@ -75,6 +76,7 @@ impl<R: Read> Stream<R> {
         let mut stream = Self {
             blocks,
             options,
+            frames_max: start.frames_max,
             clock: Clock::new(&start),
             merge: Merge::default(),
             telling: Telling::default(),
@@ -96,6 +98,11 @@ impl<R: Read> Stream<R> {
         };
         stream.queue_start(rest);
         Ok((body, stream))
+    }
+
+    /// See [`crate::Reader::frames_max`]; what is made from another format has none.
+    pub(crate) fn frames_max(&self) -> Option<u32> {
+        Some(self.frames_max).filter(|&max| max > 0)
     }
 
     #[inline]

@@ -2,12 +2,19 @@
 
 use std::hash::{BuildHasher, RandomState};
 
-use bytehound_format::AllocationId;
+use bytehound_store::Scratch;
+use bytemuck::{Pod, Zeroable};
 
+use super::slots::{Digest, Slots};
+use super::spilling::SpillingVec;
+use crate::IndexError;
 use crate::layout::NONE;
 
+/// A bucket in memory for so many blocks in memory: when a table has just grown, its buckets hold about four each.
+const BLOCKS_A_BUCKET: usize = 4;
+
 /// What names a block.
-pub(super) trait Name: Copy + Eq {
+pub(super) trait Name: Pod + Eq {
     /// Different for different names, mostly.
     fn digest(self) -> u64;
 }
@@ -19,15 +26,18 @@ impl Name for u64 {
     }
 }
 
-impl Name for AllocationId {
+/// An allocation's thread, and its number there: one number, since that is compared without a look into memory.
+impl Name for u128 {
     #[inline]
     fn digest(self) -> u64 {
-        self.allocation ^ self.thread.rotate_left(40)
+        let (thread, allocation) = ((self >> 64) as u64, self as u64);
+        allocation ^ thread.rotate_left(40)
     }
 }
 
 /// A block that lives: how it was born.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
 pub(super) struct Life {
     pub(super) time: u64,
     pub(super) size: u64,
@@ -38,57 +48,45 @@ pub(super) struct Life {
     pub(super) chain: u32,
 }
 
-/// Open addressing with linear probing: what is asked for lies in one cache line, mostly. What is removed leaves no trace,
-/// so the table stays as fast as its load allows, however many blocks come and go.
-///
-/// The blocks themselves lie apart, and the place that was left last is taken first: most blocks die young, so most of
-/// what is looked at was looked at a moment ago.
+/// The blocks lie apart from what finds them, and the place that was left last is taken first: most blocks die young, so most
+/// of what is looked at was looked at a moment ago.
 pub(super) struct BlockTable<N> {
-    slots: Vec<Slot>,
-    blocks: Vec<Block<N>>,
+    slots: Slots,
+    blocks: SpillingVec<Block<N>>,
     /// The first of the places in `blocks` that were left, or [`NONE`].
     left: u32,
-    len: usize,
     /// Nobody who writes a capture can know which names meet in one place.
     seed: u64,
 }
 
-#[derive(Clone, Copy)]
-struct Slot {
-    /// Of the name: it says where its slot should be, and nearly always whether another name is meant.
-    digest: u32,
-    /// In `blocks`; [`NONE`] in an empty slot.
-    place: u32,
-}
-
-#[derive(Clone, Copy)]
+/// Without gaps, so that it can be in a file; there would be none anyway, but only `packed` says so for any name.
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C, packed)]
 struct Block<N> {
     name: N,
-    /// Of a place that was left, `row` is the one that was left before it.
+    /// Of a place that was left, `row` is the one that was left before it, and `size` is [`LEFT`].
     life: Life,
 }
 
-const FIRST_SLOTS: usize = 64;
-const EMPTY: Slot = Slot { digest: 0, place: NONE };
+/// No block is as large.
+const LEFT: u64 = u64::MAX;
 
-impl<N: Name> Default for BlockTable<N> {
-    fn default() -> Self {
+impl<N: Name> BlockTable<N> {
+    /// No blocks yet. So many of them are in memory at most, and all others in files.
+    pub(super) fn new(scratch: &Scratch, blocks_max: usize) -> Self {
         Self {
-            slots: vec![EMPTY; FIRST_SLOTS],
-            blocks: Vec::new(),
+            slots: Slots::new(scratch, blocks_max / BLOCKS_A_BUCKET),
+            blocks: SpillingVec::new(Vec::new(), blocks_max, scratch),
             left: NONE,
-            len: 0,
             seed: RandomState::new().hash_one(0) | 1,
         }
     }
-}
 
-impl<N: Name> BlockTable<N> {
     /// The place that is probably this name's. It costs one look into memory and waits for no other, so looks that are
     /// taken in a row overlap, and bring near what the next steps need.
     #[inline]
     pub(super) fn glance(&self, name: N) -> u32 {
-        self.slots[self.home(self.digest(name))].place
+        self.slots.glance(self.digest(name)).unwrap_or(NONE)
     }
 
     /// Something of what lies at a place, for the same reason.
@@ -99,120 +97,88 @@ impl<N: Name> BlockTable<N> {
 
     /// Whether a name has a block.
     pub(super) fn contains(&self, name: N) -> bool {
-        self.find(name, self.digest(name)).is_ok()
+        self.find(name, self.digest(name)).is_some()
     }
 
-    /// Gives a name a block; returns the one it had.
+    /// How many blocks there are.
     #[inline]
-    pub(super) fn insert(&mut self, name: N, life: Life) -> Option<Life> {
+    pub(super) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Gives a name a block; returns the one it had. An error when the disk has no room for it.
+    #[inline(always)]
+    pub(super) fn insert(&mut self, name: N, life: Life) -> Result<Option<Life>, IndexError> {
         let digest = self.digest(name);
-        match self.find(name, digest) {
-            Ok(at) => {
-                let block = &mut self.blocks[self.slots[at].place as usize];
-                Some(std::mem::replace(&mut block.life, life))
-            }
-            Err(at) => {
-                self.slots[at] = Slot { digest, place: self.settle(Block { name, life }) };
-                self.len += 1;
-                // Three quarters full: a grown table, the one before it and the blocks take 72 bytes a block together.
-                if self.len * 4 > self.slots.len() * 3 {
-                    self.grow();
-                }
-                None
-            }
+        if let Some(place) = self.find(name, digest) {
+            let block = &mut self.blocks[place as usize];
+            let before = block.life;
+            block.life = life;
+            return Ok(Some(before));
         }
+        let place = self.settle(name, life)?;
+        self.slots.insert(digest, place)?;
+        Ok(None)
     }
 
     /// Takes a name out; returns its block.
     #[inline]
     pub(super) fn remove(&mut self, name: N) -> Option<Life> {
-        let mut hole = self.find(name, self.digest(name)).ok()?;
-        let place = self.slots[hole].place;
-        let mask = self.slots.len() - 1;
-        let mut at = (hole + 1) & mask;
-        while self.slots[at].place != NONE {
-            // Who is not at home may have passed the hole on the way from there, and must not miss it.
-            let from_home = at.wrapping_sub(self.home(self.slots[at].digest)) & mask;
-            if from_home >= at.wrapping_sub(hole) & mask {
-                self.slots[hole] = self.slots[at];
-                hole = at;
-            }
-            at = (at + 1) & mask;
-        }
-        self.slots[hole].place = NONE;
-        self.len -= 1;
+        let digest = self.digest(name);
+        let place = self.slots.remove(digest, |place| self.blocks[place as usize].is_of(name))?;
         Some(self.leave(place))
     }
 
-    /// All blocks.
-    pub(super) fn lives(&self) -> impl Iterator<Item = &Life> {
-        let taken = self.slots.iter().filter(|slot| slot.place != NONE);
-        taken.map(|slot| &self.blocks[slot.place as usize].life)
+    /// All blocks, from place to place.
+    pub(super) fn lives(&self) -> impl Iterator<Item = Life> {
+        self.blocks.iter().map(|block| block.life).filter(|life| life.size != LEFT)
     }
 
-    #[inline]
-    fn settle(&mut self, block: Block<N>) -> u32 {
-        match self.blocks.get_mut(self.left as usize) {
-            Some(place) => {
-                let next = std::mem::replace(place, block).life.row;
-                std::mem::replace(&mut self.left, next)
-            }
-            None => {
-                self.blocks.push(block);
-                (self.blocks.len() - 1) as u32
-            }
+    #[inline(always)]
+    fn settle(&mut self, name: N, life: Life) -> Result<u32, IndexError> {
+        if let Some(place) = self.blocks.get_mut(self.left as usize) {
+            let next = place.life.row;
+            place.fill(name, life);
+            return Ok(std::mem::replace(&mut self.left, next));
         }
+        self.blocks.push(Block { name, life })?;
+        Ok((self.blocks.len() - 1) as u32)
     }
 
     #[inline]
     fn leave(&mut self, place: u32) -> Life {
-        let life = &mut self.blocks[place as usize].life;
-        let left = *life;
-        life.row = std::mem::replace(&mut self.left, place);
+        let block = &mut self.blocks[place as usize];
+        let left = block.life;
+        (block.life.row, block.life.size) = (std::mem::replace(&mut self.left, place), LEFT);
         left
     }
 
-    /// Where a name is, or else where it would be.
     #[inline]
-    fn find(&self, name: N, digest: u32) -> Result<usize, usize> {
-        let mask = self.slots.len() - 1;
-        let mut at = self.home(digest);
-        loop {
-            let slot = self.slots[at];
-            if slot.place == NONE {
-                return Err(at);
-            }
-            if slot.digest == digest && self.blocks[slot.place as usize].name == name {
-                return Ok(at);
-            }
-            at = (at + 1) & mask;
-        }
+    fn find(&self, name: N, digest: Digest) -> Option<u32> {
+        self.slots.find(digest, |place| self.blocks[place as usize].is_of(name))
     }
 
     #[inline]
-    fn digest(&self, name: N) -> u32 {
+    fn digest(&self, name: N) -> Digest {
         // Both halves of the product together depend on all bits of the name.
         let product = u128::from(name.digest() ^ self.seed) * u128::from(self.seed);
-        ((product >> 64) as u64 ^ product as u64) as u32
+        Digest::new(((product >> 64) as u64 ^ product as u64) as u32)
+    }
+}
+
+impl<N: Name> Block<N> {
+    /// One by one, from registers: as a whole, a packed block is put together elsewhere first.
+    #[inline(always)]
+    fn fill(&mut self, name: N, Life { time, size, extra, backtrace, row, chain }: Life) {
+        self.name = name;
+        (self.life.time, self.life.size) = (time, size);
+        (self.life.extra, self.life.backtrace) = (extra, backtrace);
+        (self.life.row, self.life.chain) = (row, chain);
     }
 
     #[inline]
-    fn home(&self, digest: u32) -> usize {
-        digest as usize & (self.slots.len() - 1)
-    }
-
-    #[cold]
-    fn grow(&mut self) {
-        let grown = vec![EMPTY; 2 * self.slots.len()];
-        let slots = std::mem::replace(&mut self.slots, grown);
-        let mask = self.slots.len() - 1;
-        for slot in slots.into_iter().filter(|slot| slot.place != NONE) {
-            let mut at = self.home(slot.digest);
-            while self.slots[at].place != NONE {
-                at = (at + 1) & mask;
-            }
-            self.slots[at] = slot;
-        }
+    fn is_of(&self, name: N) -> bool {
+        name == { self.name }
     }
 }
 
@@ -220,26 +186,38 @@ impl<N: Name> BlockTable<N> {
 mod tests {
     use std::collections::HashMap;
 
+    use bytehound_store::Store;
     use proptest::prelude::*;
 
     use super::*;
 
+    fn life(name: u64, row: u32) -> Life {
+        Life { time: name, size: 1, extra: 2, backtrace: 3, row, chain: NONE }
+    }
+
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
         #[test]
-        fn it_knows_what_a_map_of_the_standard_library_knows(
-            steps in prop::collection::vec((0_u64..400, any::<bool>()), 0..2000)
+        fn it_knows_what_a_map_of_the_standard_library_knows_wherever_its_blocks_lie(
+            // All in files; the first blocks and the first buckets of each part in memory; all in memory.
+            blocks_max in prop_oneof![Just(0_usize), 1_usize..600, Just(1 << 20)],
+            steps in prop::collection::vec((0_u64..1500, 0_u8..3), 0..4000),
         ) {
-            let mut table = BlockTable::default();
+            let store = Store::temporary().expect("a temporary directory");
+            let mut table = BlockTable::new(&store.scratch().expect("a scratch directory"), blocks_max);
             let mut known = HashMap::new();
-            for (row, (name, is_born)) in (0..).zip(steps) {
+            for (row, (name, kind)) in (0..).zip(steps) {
                 let name = name << 12;
-                let life = Life { time: name, size: 1, extra: 2, backtrace: 3, row, chain: NONE };
-                if is_born {
-                    prop_assert_eq!(table.insert(name, life), known.insert(name, life));
+                let life = life(name, row);
+                if kind > 0 {
+                    let before = table.insert(name, life).expect("room on the disk");
+                    prop_assert_eq!(before, known.insert(name, life));
                 } else {
                     prop_assert_eq!(table.remove(name), known.remove(&name));
                 }
                 prop_assert_eq!(table.contains(name), known.contains_key(&name));
+                prop_assert_eq!(table.len(), known.len());
             }
             let mut rows: Vec<_> = table.lives().map(|life| life.row).collect();
             let mut expected: Vec<_> = known.into_values().map(|life| life.row).collect();

@@ -3,6 +3,7 @@
 
 use bytehound_store::{MappedVec, PackedList, PackedVec, Scratch, SegmentWriter};
 
+use super::bits::Bits;
 use super::columns::OrderedRows;
 use super::history::History;
 use super::operations::Operation;
@@ -47,10 +48,8 @@ struct Chronicler<'a> {
     moment: Vec<Operation>,
     /// Of it, the rows that die and were not born in it.
     older: Vec<u32>,
-    words: MappedVec<u64>,
-    /// The operations that are no whole word yet.
-    word: u64,
-    operations: u64,
+    /// A bit an operation, set for a birth.
+    bits: Bits,
     born: u32,
     /// Of each death, the rows born since the row that dies.
     since: PackedVec<u32>,
@@ -64,9 +63,7 @@ impl<'a> Chronicler<'a> {
             places: rows.order.map(Order::places),
             moment: Vec::new(),
             older: Vec::new(),
-            words: MappedVec::new(scratch)?,
-            word: 0,
-            operations: 0,
+            bits: Bits::new(scratch)?,
             born: 0,
             since: PackedVec::new(scratch)?,
         })
@@ -83,10 +80,7 @@ impl<'a> Chronicler<'a> {
 
     fn finish(mut self) -> Result<Chronicle, IndexError> {
         self.end_moment()?;
-        if !self.operations.is_multiple_of(64) {
-            self.words.push(self.word)?;
-        }
-        Ok(Chronicle { words: self.words, since: self.since.finish()? })
+        Ok(Chronicle { words: self.bits.finish()?, since: self.since.finish()? })
     }
 
     fn end_moment(&mut self) -> Result<(), IndexError> {
@@ -94,8 +88,10 @@ impl<'a> Chronicler<'a> {
         match moment.as_slice() {
             // What is alone was not born in the same µs.
             [operation] => {
-                self.die(operation)?;
-                self.be_born(operation)?;
+                if operation.death != NONE {
+                    self.die(operation)?;
+                }
+                self.be_born(usize::from(operation.birth != NONE))?;
             }
             operations => self.order(operations)?,
         }
@@ -107,20 +103,33 @@ impl<'a> Chronicler<'a> {
     /// Within a µs, older blocks die first, in order of their rows. Then blocks are born; one that a realloc ends at once
     /// dies right before its successor is born. At last new blocks die.
     fn order(&mut self, operations: &[Operation]) -> Result<(), IndexError> {
-        let mut older = std::mem::take(&mut self.older);
+        let (mut older, mut new) = (std::mem::take(&mut self.older), 0);
         for operation in operations.iter().filter(|operation| operation.death != NONE) {
-            if !self.is_new(operation) {
+            if self.is_new(operation) {
+                new += 1;
+            } else {
                 older.push(self.dying(operation));
             }
         }
-        older.sort_unstable();
-        older.drain(..).try_for_each(|row| self.end(row))?;
+        sort(&mut older);
+        self.since.extend(&older, |row| self.born - 1 - row)?;
+        self.bits.push(false, older.len())?;
+        older.clear();
         self.older = older;
+        if new == 0 {
+            let births = operations.iter().filter(|operation| operation.birth != NONE).count();
+            return self.be_born(births);
+        }
+        self.order_new(operations)
+    }
+
+    /// The births, and the deaths of what was born in the same µs.
+    fn order_new(&mut self, operations: &[Operation]) -> Result<(), IndexError> {
         for operation in operations.iter().filter(|operation| operation.birth != NONE) {
             if operation.death != NONE && self.is_new(operation) {
                 self.die(operation)?;
             }
-            self.be_born(operation)?;
+            self.be_born(1)?;
         }
         for operation in operations.iter().filter(|operation| operation.birth == NONE) {
             if self.is_new(operation) {
@@ -142,32 +151,36 @@ impl<'a> Chronicler<'a> {
     }
 
     fn die(&mut self, operation: &Operation) -> Result<(), IndexError> {
-        if operation.death == NONE {
-            return Ok(());
-        }
         let row = self.dying(operation);
-        self.end(row)
-    }
-
-    fn end(&mut self, row: u32) -> Result<(), IndexError> {
         self.since.push(self.born - 1 - row)?;
-        self.push(0)
+        self.bits.push(false, 1)
     }
 
-    fn be_born(&mut self, operation: &Operation) -> Result<(), IndexError> {
-        if operation.birth == NONE {
-            return Ok(());
-        }
-        self.born += 1;
-        self.push(1)
+    fn be_born(&mut self, births: usize) -> Result<(), IndexError> {
+        self.born += births as u32;
+        self.bits.push(true, births)
     }
+}
 
-    fn push(&mut self, births: u64) -> Result<(), IndexError> {
-        self.word |= births << (self.operations % 64);
-        self.operations += 1;
-        if self.operations.is_multiple_of(64) {
-            self.words.push(std::mem::take(&mut self.word))?;
-        }
-        Ok(())
+/// Sorts different rows. There are seldom many of them, and nobody can guess their order: comparing each with all others
+/// takes more steps than other ways, and none that has to wait.
+fn sort(rows: &mut [u32]) {
+    match rows.len() {
+        0 | 1 => {}
+        2..=16 => sort_by_ranks::<16>(rows),
+        17..=32 => sort_by_ranks::<32>(rows),
+        _ => rows.sort_unstable(),
     }
+}
+
+fn sort_by_ranks<const MOST: usize>(rows: &mut [u32]) {
+    let (mut unsorted, mut ranks) = ([0; MOST], [0; MOST]);
+    unsorted[..rows.len()].copy_from_slice(rows);
+    for lower in &*rows {
+        for (rank, row) in ranks.iter_mut().zip(&unsorted) {
+            *rank += u32::from(lower < row);
+        }
+    }
+    let ranked = unsorted.iter().zip(ranks).take(rows.len());
+    ranked.for_each(|(row, rank)| rows[rank as usize] = *row);
 }

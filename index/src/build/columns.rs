@@ -2,18 +2,20 @@
 
 use std::ops::Range;
 
-use bytehound_store::{Number, PackedBlock, PackedList, Scratch, SegmentWriter, WrittenList, WrittenVec};
+use bytehound_store::{
+    Extremes, Number, PackedBlock, PackedList, Scratch, SegmentWriter, WrittenList, WrittenVec,
+};
 use rayon::prelude::*;
 
 use super::chains::Member;
-use super::ends::{FinishedEnds, Link};
+use super::ends::{BlockEnds, FinishedEnds, FinishedFates, Link};
 use super::order::Order;
 use super::rows::FinishedRows;
 use super::steps::Steps;
 use crate::IndexError;
-use crate::layout::{BLOCK_ROWS, NEVER, NONE, Zone, section};
+use crate::layout::{BLOCK_ROWS, NONE, Zone, section};
 
-/// Blocks of rows that are packed at a time, side by side.
+/// Blocks of rows that are packed at a time, side by side, while those before are written.
 const BATCH: usize = 4;
 
 /// The rows of a capture, to be read in the order of their births.
@@ -42,6 +44,10 @@ impl<'a> Numbers<'a> {
 
     fn of(self, raw: u32) -> u32 {
         if raw == NONE { NONE } else { self.dense[raw as usize] }
+    }
+
+    fn packed(self, raw: &[u32]) -> PackedBlock {
+        PackedBlock::of(&raw.iter().map(|&raw| self.of(raw)).collect::<Vec<_>>())
     }
 }
 
@@ -75,8 +81,7 @@ impl OrderedRows<'_> {
         if self.numbers.are_same {
             return self.born_block(born, places);
         }
-        let numbers: Vec<u32> = self.born(born, places).into_iter().map(|raw| self.numbers.of(raw)).collect();
-        PackedBlock::of(&numbers)
+        self.numbers.packed(&self.born(born, places))
     }
 
     /// What each place has as its number in the capture.
@@ -97,17 +102,19 @@ pub(super) fn write_columns(
 ) -> Result<WrittenList<Member>, IndexError> {
     let starts: Vec<usize> = (0..rows.len().max(1)).step_by(BLOCK_ROWS).collect();
     let (mut zones, mut members) = (Vec::new(), WrittenVec::new(scratch)?);
-    for batch in starts.chunks(BATCH) {
+    let mut batches = starts.chunks(BATCH);
+    let mut pack_next = || {
+        let batch = batches.next().unwrap_or_default();
         let places = |start: usize| start..rows.len().min(start + BLOCK_ROWS);
-        let blocks: Vec<_> = batch.par_iter().map(|&start| pack(rows, places(start))).collect();
-        for (start, packed) in batch.iter().zip(blocks) {
-            for (name, block) in packed.columns {
-                writer.write_block(name, &block)?;
-            }
-            zones.extend(packed.zone);
-            members.extend_from_slice(&packed.members)?;
-            steps.advance(places(*start).len())?;
-        }
+        batch.par_iter().map(|&start| pack(rows, places(start))).collect::<Vec<_>>()
+    };
+    let mut packed = pack_next();
+    while !packed.is_empty() {
+        let write = || packed.iter().try_for_each(|packed| packed.write(writer, &mut members, steps));
+        let (written, next) = rayon::join(write, &mut pack_next);
+        written?;
+        zones.extend(packed.iter().filter_map(|packed| packed.zone));
+        packed = next;
     }
     writer.write_section(section::ZONES, &zones)?;
     Ok(members.finish()?)
@@ -119,83 +126,108 @@ struct Packed {
     zone: Option<Zone>,
     columns: [(&'static str, PackedBlock); 13],
     members: Vec<Member>,
+    rows: usize,
+}
+
+impl Packed {
+    fn write(
+        &self,
+        writer: &mut SegmentWriter,
+        members: &mut WrittenVec<Member>,
+        steps: &Steps<'_>,
+    ) -> Result<(), IndexError> {
+        self.columns.iter().try_for_each(|(name, block)| writer.write_block(name, block))?;
+        members.extend_from_slice(&self.members)?;
+        steps.advance(self.rows)
+    }
 }
 
 fn pack(rows: &OrderedRows<'_>, places: Range<usize>) -> Packed {
     let births = &rows.rows.births;
+    let birth = rows.born_block(&births.time, &places);
+    let size = rows.born_block(&births.size, &places);
+    let address = rows.born_block(&births.address, &places);
     let ends = EndColumns::of(rows, &places);
-    let zone = zone_of(
-        &rows.born(&births.time, &places),
-        &ends.time,
-        &rows.born(&births.size, &places),
-        &rows.born(&births.address, &places),
-    );
+    let zone = (!places.is_empty()).then(|| Zone {
+        birth: between(&birth),
+        death: between(&ends.time),
+        size: between(&size),
+        address: between(&address),
+        leaked: ends.time.extremes().largest,
+    });
     let columns = [
-        (section::BIRTH, rows.born_block(&births.time, &places)),
-        (section::DEATH, PackedBlock::of(&ends.time)),
-        (section::SIZE, rows.born_block(&births.size, &places)),
+        (section::BIRTH, birth),
+        (section::DEATH, ends.time),
+        (section::SIZE, size),
         (section::EXTRA, rows.born_block(&births.extra, &places)),
-        (section::ADDRESS, rows.born_block(&births.address, &places)),
+        (section::ADDRESS, address),
         (section::BACKTRACE, rows.backtraces(&places)),
         (section::THREAD, rows.born_block(&births.thread, &places)),
-        (section::FLAGS, PackedBlock::of(&ends.flags)),
+        (section::FLAGS, ends.flags),
         (section::MARKER, rows.born_block(&births.marker, &places)),
         (section::ID, rows.ids(&places)),
-        (section::CHAIN, PackedBlock::of(&ends.chain)),
-        (section::DEATH_BACKTRACE, PackedBlock::of(&ends.backtrace)),
-        (section::DEATH_THREAD, PackedBlock::of(&ends.thread)),
+        (section::CHAIN, ends.chain),
+        (section::DEATH_BACKTRACE, ends.backtrace),
+        (section::DEATH_THREAD, ends.thread),
     ];
-    Packed { zone, columns, members: ends.members(&places) }
+    Packed { zone, columns, members: ends.members, rows: places.len() }
+}
+
+fn between(block: &PackedBlock) -> [u64; 2] {
+    let Extremes { least, most, .. } = block.extremes();
+    [least, most]
 }
 
 /// How the rows of a block end.
 struct EndColumns {
-    time: Vec<u64>,
-    chain: Vec<u32>,
-    backtrace: Vec<u32>,
-    thread: Vec<u32>,
+    time: PackedBlock,
+    chain: PackedBlock,
+    backtrace: PackedBlock,
+    thread: PackedBlock,
     /// Those of birth too.
-    flags: Vec<u8>,
+    flags: PackedBlock,
+    members: Vec<Member>,
 }
 
 impl EndColumns {
     fn of(rows: &OrderedRows<'_>, places: &Range<usize>) -> Self {
-        let len = places.len();
-        let mut columns = Self {
-            time: vec![NEVER; len],
-            chain: vec![NONE; len],
-            backtrace: vec![NONE; len],
-            thread: vec![NONE; len],
-            flags: rows.born(&rows.rows.births.flags, places),
-        };
-        rows.ends.of_block(places.start / BLOCK_ROWS, |end| {
-            let (at, link) = (end.row as usize - places.start, Link(end.link));
-            columns.time[at] = end.time;
-            columns.chain[at] = link.chain();
-            columns.backtrace[at] = rows.numbers.of(end.backtrace);
-            columns.thread[at] = end.thread;
-            columns.flags[at] |= link.flags();
-        });
-        columns
+        let block = places.start / BLOCK_ROWS;
+        match rows.ends.packed(block) {
+            Some(fates) => Self::as_packed(rows, fates, places),
+            None => Self::of_numbers(rows, rows.ends.block(block), places),
+        }
     }
 
-    fn members(&self, places: &Range<usize>) -> Vec<Member> {
-        let chains = places.clone().zip(&self.chain).filter(|(_, chain)| **chain != NONE);
-        chains.map(|(row, chain)| Member { row: row as u32, chain: *chain }).collect()
+    /// Nothing is in a chain, so what is packed needs no more work.
+    fn as_packed(rows: &OrderedRows<'_>, fates: &FinishedFates, places: &Range<usize>) -> Self {
+        let block = places.start / BLOCK_ROWS;
+        let are_numbered = rows.numbers.are_same || fates.backtrace.extremes(block).least == u64::from(NONE);
+        Self {
+            time: fates.time.block(block),
+            chain: fates.link.block(block),
+            backtrace: match are_numbered {
+                true => fates.backtrace.block(block),
+                false => rows.numbers.packed(&rows.ends.block(block).backtrace),
+            },
+            thread: fates.thread.block(block),
+            flags: rows.born_block(&rows.rows.births.flags, places),
+            members: Vec::new(),
+        }
     }
-}
 
-/// The extremes of a block; `None` when it is empty.
-fn zone_of(birth: &[u64], death: &[u64], size: &[u64], address: &[u64]) -> Option<Zone> {
-    Some(Zone {
-        birth: extremes(birth)?,
-        death: extremes(death)?,
-        size: extremes(size)?,
-        address: extremes(address)?,
-        leaked: death.iter().filter(|&&death| death == NEVER).count() as u64,
-    })
-}
-
-fn extremes(values: &[u64]) -> Option<[u64; 2]> {
-    Some([*values.iter().min()?, *values.iter().max()?])
+    fn of_numbers(rows: &OrderedRows<'_>, ends: BlockEnds, places: &Range<usize>) -> Self {
+        let links = || ends.link.iter().map(|&link| Link(link));
+        let mut flags = rows.born(&rows.rows.births.flags, places);
+        flags.iter_mut().zip(links()).for_each(|(flags, link)| *flags |= link.flags());
+        let chains: Vec<u32> = links().map(Link::chain).collect();
+        let members = places.clone().zip(&chains).filter(|(_, chain)| **chain != NONE);
+        Self {
+            time: PackedBlock::of(&ends.time),
+            chain: PackedBlock::of(&chains),
+            backtrace: rows.numbers.packed(&ends.backtrace),
+            thread: PackedBlock::of(&ends.thread),
+            flags: PackedBlock::of(&flags),
+            members: members.map(|(row, chain)| Member { row: row as u32, chain: *chain }).collect(),
+        }
+    }
 }

@@ -13,11 +13,11 @@ use crate::IndexError;
 use crate::layout::NONE;
 
 /// Deeds that are handed over at a time: few enough to stay in the processor's cache.
-const BATCH: usize = 2048;
+const BATCH: usize = 4096;
 /// Deeds that are looked at before they are taken.
 const AHEAD: usize = 128;
 /// Batches that may wait.
-const WAITING_MAX: usize = 16;
+const WAITING_MAX: usize = 4;
 
 /// What was done to a block.
 #[derive(Clone, Copy)]
@@ -75,7 +75,7 @@ impl Feed {
         for fed in &mut self.giver.batch[self.resolved..] {
             let mut backtrace = stacks.find(fed.stack);
             // That of a free may have been left out.
-            if backtrace == NONE && !matches!(fed.deed, Deed::Free(_)) {
+            if backtrace == NONE && matches!(fed.deed, Deed::Allocate(_) | Deed::Reallocate(..)) {
                 backtrace = stacks.refer(fed.stack);
             }
             fed.at.backtrace = backtrace;

@@ -1,7 +1,8 @@
 //! All phases in a row.
 
-use bytehound_store::{BuildKey, ProfileId, ProfileState, Store, StoreError};
+use bytehound_store::{BuildKey, FailureCause, ProfileId, Store, StoreError};
 
+use super::live::LiveBudget;
 use super::load::{Loaded, load};
 use super::observer::Observer;
 use super::publish::publish;
@@ -23,10 +24,15 @@ pub fn ingest(store: &Store, id: &ProfileId, observer: &dyn Observer) -> Result<
 }
 
 /// Reads the stored capture of a profile, and makes sure that its bytes are those that came in.
-pub fn load_stored(store: &Store, id: &ProfileId, observer: &dyn Observer) -> Result<Loaded, IndexError> {
+pub fn load_stored(
+    store: &Store,
+    id: &ProfileId,
+    budget: LiveBudget,
+    observer: &dyn Observer,
+) -> Result<Loaded, IndexError> {
     let capture = store.captures().read(id)?;
     let size = capture.size_bytes();
-    let loaded = load(capture.clone(), size, store, observer);
+    let loaded = load(capture.clone(), size, store, budget, observer);
     // Damage is the reason for whatever else there is to complain about.
     if !matches!(loaded, Err(IndexError::Cancelled)) {
         capture.finish()?;
@@ -47,16 +53,17 @@ pub fn give_up(store: &Store, key: &BuildKey, error: &IndexError) -> Result<(), 
     let failed = match error {
         IndexError::Cancelled => Ok(()),
         IndexError::Store(error) if error.is_full_disk() => {
-            catalog.fail(key, &format!("{error}; {}", ProfileState::WAITS_FOR_ROOM))
+            let reason = format!("{error}; free some space on the disk, and a server indexes it by itself");
+            catalog.fail(key, FailureCause::NoRoom, &reason)
         }
-        error => catalog.fail(key, &error.to_string()),
+        error => catalog.fail(key, FailureCause::Error, &error.to_string()),
     };
     let deleted = store.delete_build(key);
     Ok(noted.and(failed).and(deleted)?)
 }
 
 fn build(store: &Store, key: &BuildKey, observer: &dyn Observer) -> Result<Manifest, IndexError> {
-    let loaded = load_stored(store, &key.profile, observer)?;
+    let loaded = load_stored(store, &key.profile, LiveBudget::default(), observer)?;
     let name = |loaded: &Loaded| symbolize(loaded, store, observer);
     let manifest = write_beside(loaded, name, store, key, observer)?;
     publish(store, key, &manifest)?;

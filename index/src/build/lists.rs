@@ -37,6 +37,18 @@ macro_rules! lists {
         $(#[$whole_doc])*
         pub(super) struct $whole { $(pub(super) $name: bytehound_store::PackedList<$type>),* }
 
+        impl $growing {
+            /// As [`Lists::append`], for what the record is a part of.
+            fn append_parts<R>(
+                &mut self,
+                all: &[R],
+                part: impl Fn(&R) -> &$record,
+            ) -> Result<(), $crate::IndexError> {
+                $(self.$name.extend(all, |whole| part(whole).$name)?;)*
+                Ok(())
+            }
+        }
+
         impl Lists for $growing {
             type Record = $record;
             type Whole = $whole;
@@ -46,8 +58,7 @@ macro_rules! lists {
             }
 
             fn append(&mut self, records: &[$record]) -> Result<(), $crate::IndexError> {
-                $(self.$name.extend(records, |record| record.$name)?;)*
-                Ok(())
+                self.append_parts(records, |record| record)
             }
 
             fn finish(self) -> Result<$whole, $crate::IndexError> {

@@ -1,5 +1,5 @@
-//! Events to rows: one pass over the capture, in memory bounded by its live blocks, its distinct stacks and what it tells of
-//! mapped memory.
+//! Events to rows: one pass over the capture, in memory bounded by a budget for live blocks, its distinct stacks and what it
+//! tells of mapped memory.
 
 mod deeds;
 mod mapped;
@@ -18,11 +18,13 @@ use super::culled::Culled;
 use super::defects::Defects;
 use super::feed::Feed;
 use super::generated;
+use super::live::LiveBudget;
 use super::mappings::Mappings;
 use super::modules::Modules;
 use super::observer::{Observer, Phase, Progress, REPORT_EVERY, report};
 use super::rows::{FinishedRows, Rows};
 use super::stacks::{Backtraces, DecodedFrame, Stacks};
+use super::thread_names::ThreadNames;
 use crate::IndexError;
 use crate::layout::MalloptRecord;
 use deeds::Deeds;
@@ -41,6 +43,7 @@ const ELF_MAGIC: &[u8] = b"\x7fELF";
 pub struct Loaded {
     pub(super) scratch: Scratch,
     pub(super) header: HeaderBody<'static>,
+    pub(super) frames_max: Option<u32>,
     pub(super) rows: FinishedRows,
     pub(super) backtraces: Backtraces,
     pub(super) modules: Modules,
@@ -51,6 +54,7 @@ pub struct Loaded {
     pub(super) mappings: Mappings,
     /// Their backtraces are as rows refer to them.
     pub(super) mallopts: Vec<MalloptRecord>,
+    pub(super) thread_names: ThreadNames,
     pub(super) labels: Vec<(String, String)>,
     pub(super) start_us: u64,
     pub(super) end_us: u64,
@@ -64,11 +68,12 @@ pub fn load(
     input: impl Read + Send + 'static,
     size: u64,
     store: &Store,
+    budget: LiveBudget,
     observer: &dyn Observer,
 ) -> Result<Loaded, IndexError> {
     let mut reader = Reader::read_ahead(input, ReaderOptions::default())?;
     let scratch = store.scratch()?;
-    let rows = Rows::new(&scratch)?;
+    let rows = Rows::new(&scratch, budget)?;
     thread::scope(|scope| {
         let (feed, matching) = Feed::start(scope, rows);
         let mut loader = Loader::new(reader.header().clone(), store, scratch);
@@ -76,7 +81,7 @@ pub fn load(
         // When the matching failed, the reading did so only because of that.
         let (rows, defects) = matching.finish()?;
         loader.defects.add_matching(&defects);
-        Ok(loader.finish(rows, read?))
+        Ok(loader.finish(rows, reader.frames_max(), read?))
     })
 }
 
@@ -88,7 +93,6 @@ struct Loader<'a> {
     start_us: u64,
     /// The latest moment that anything happened at; 0 while nothing did.
     end_us: u64,
-    marker: u32,
     stacks: Stacks,
     modules: Modules,
     generated: String,
@@ -96,6 +100,7 @@ struct Loader<'a> {
     culled: Vec<Culled>,
     mappings: Mappings,
     mallopts: Vec<MalloptRecord>,
+    thread_names: ThreadNames,
     labels: Vec<(String, String)>,
     defects: Defects,
 }
@@ -112,13 +117,13 @@ impl<'a> Loader<'a> {
             clock,
             start_us,
             end_us: 0,
-            marker: 0,
             stacks: Stacks::new(),
             generated: String::new(),
             strings: FxHashMap::default(),
             culled: Vec::new(),
             mappings: Mappings::new(),
             mallopts: Vec::new(),
+            thread_names: ThreadNames::new(),
             labels: Vec::new(),
             defects: Defects::default(),
         }
@@ -161,7 +166,7 @@ impl<'a> Loader<'a> {
     }
 
     fn deeds<'f>(&'f mut self, feed: &'f mut Feed) -> Deeds<'f> {
-        Deeds { clock: &self.clock, end_us: &mut self.end_us, marker: self.marker, batch: feed.batch() }
+        Deeds { clock: &self.clock, end_us: &mut self.end_us, batch: feed.batch() }
     }
 
     fn take(&mut self, event: Event<'_>, feed: &mut Feed) -> Result<(), IndexError> {
@@ -183,6 +188,7 @@ impl<'a> Loader<'a> {
             Event::Realloc { timestamp, old_pointer, allocation } => {
                 deeds.reallocated(untracked, timestamp, old_pointer, &allocation);
             }
+            Event::Marker { value } => deeds.mark(value),
             other => {
                 feed.resolve(&mut self.stacks);
                 return self.take_rare(other);
@@ -238,7 +244,6 @@ impl<'a> Loader<'a> {
     /// Events that say when something was, and little more here.
     fn take_moment(&mut self, event: Event<'_>) {
         match event {
-            Event::Marker { value } => self.marker = value,
             Event::WallClock { timestamp, sec, nsec } => self.set_clock(Clock::new(timestamp, sec, nsec)),
             Event::GroupStatistics {
                 backtrace,
@@ -272,6 +277,9 @@ impl<'a> Loader<'a> {
                     result,
                     reserved: 0,
                 });
+            }
+            Event::ThreadName { timestamp, thread, name } => {
+                self.thread_names.tell(self.clock.wall_us(timestamp), thread, &name);
             }
             Event::Label { key, value } => self.add_label(&key, &value),
             Event::Warning { message } => self.take_warning(&message),
@@ -328,11 +336,12 @@ impl<'a> Loader<'a> {
         self.defects.note(&format!("when it was captured: {message}"));
     }
 
-    fn finish(mut self, rows: FinishedRows, events: u64) -> Loaded {
+    fn finish(mut self, rows: FinishedRows, frames_max: Option<u32>, events: u64) -> Loaded {
         let backtraces = self.stacks.finish(&mut self.modules, &mut self.defects);
         Loaded {
             scratch: self.scratch,
             header: self.header,
+            frames_max,
             rows,
             backtraces,
             modules: self.modules,
@@ -341,6 +350,7 @@ impl<'a> Loader<'a> {
             culled: self.culled,
             mappings: self.mappings,
             mallopts: self.mallopts,
+            thread_names: self.thread_names,
             labels: self.labels,
             start_us: self.start_us,
             end_us: self.end_us.max(self.start_us),

@@ -1,8 +1,9 @@
 //! What happened to the heap, in the order of the file: births, deaths, and how they follow each other.
 
-use bytehound_store::{Column, MappedVec, PackedList, PackedVec, Scratch};
+use bytehound_store::{Column, MappedVec, Scratch};
 
-use super::ends::{End, Ends};
+use super::bits::Bits;
+use super::ends::{End, Ends, Fate};
 use super::lists::{Lists, lists};
 use super::operations::{Operation, sort_by_time};
 use crate::IndexError;
@@ -12,11 +13,11 @@ use crate::layout::NONE;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     /// The next birth.
-    Birth = 0,
+    Birth,
     /// The next death.
-    Death = 1,
+    Death,
     /// The next death and, of the block that took its place, the next birth.
-    Realloc = 2,
+    Realloc,
 }
 
 lists!(
@@ -41,18 +42,27 @@ lists!(
     { time: u64, row: u32, size: u64, extra: u32, backtrace: u32, is_new: u8 }
 );
 
-/// A death, and the end that its row has by it.
+/// A death, and what else there is to tell of the end that its row has by it.
 #[derive(Clone, Copy)]
 pub(super) struct Ended {
     pub(super) death: Death,
-    pub(super) end: End,
+    pub(super) backtrace: u32,
+    pub(super) thread: u32,
+    /// That of a [`super::ends::Link`].
+    pub(super) link: u32,
+}
+
+impl Ended {
+    fn end(&self) -> End {
+        let &Self { death: Death { time, row, .. }, backtrace, thread, link } = self;
+        End { row, fate: Fate { time, backtrace, thread, link } }
+    }
 }
 
 /// Deaths, and ends of rows, so far.
 pub(super) struct Dead {
     deaths: Deaths,
     ends: Ends,
-    some: Vec<Death>,
 }
 
 impl Lists for Dead {
@@ -60,14 +70,12 @@ impl Lists for Dead {
     type Whole = (FinishedDeaths, Ends);
 
     fn new(scratch: &Scratch) -> Result<Self, IndexError> {
-        Ok(Self { deaths: Deaths::new(scratch)?, ends: Ends::new(scratch)?, some: Vec::new() })
+        Ok(Self { deaths: Deaths::new(scratch)?, ends: Ends::new(scratch)? })
     }
 
     fn append(&mut self, records: &[Ended]) -> Result<(), IndexError> {
-        self.some.clear();
-        self.some.extend(records.iter().map(|record| record.death));
-        self.deaths.append(&self.some)?;
-        records.iter().try_for_each(|record| self.ends.push(record.end))
+        self.deaths.append_parts(records, |record| &record.death)?;
+        records.iter().try_for_each(|record| self.ends.push(record.end()))
     }
 
     fn finish(self) -> Result<Self::Whole, IndexError> {
@@ -75,40 +83,48 @@ impl Lists for Dead {
     }
 }
 
-/// The steps as they come.
+/// The steps as they come: a bit for each that has a birth, and one for each that has a death.
 pub(super) struct Log {
-    steps: PackedVec<u8>,
+    births: Bits,
+    deaths: Bits,
+    len: usize,
     latest: u64,
     is_ordered: bool,
 }
 
 /// All steps.
 pub(super) struct FinishedLog {
-    steps: PackedList<u8>,
+    births: MappedVec<u64>,
+    deaths: MappedVec<u64>,
+    len: usize,
     /// Whether they came in order of time.
     is_ordered: bool,
 }
 
 impl Log {
     pub(super) fn new(scratch: &Scratch) -> Result<Self, IndexError> {
-        Ok(Self { steps: PackedVec::new(scratch)?, latest: 0, is_ordered: true })
+        let (births, deaths) = (Bits::new(scratch)?, Bits::new(scratch)?);
+        Ok(Self { births, deaths, len: 0, latest: 0, is_ordered: true })
     }
 
     #[inline]
     pub(super) fn push(&mut self, step: Step, time: u64) -> Result<(), IndexError> {
         self.is_ordered &= time >= self.latest;
         self.latest = self.latest.max(time);
-        Ok(self.steps.push(step as u8)?)
+        self.len += 1;
+        self.births.push(step != Step::Death, 1)?;
+        self.deaths.push(step != Step::Birth, 1)
     }
 
     pub(super) fn finish(self) -> Result<FinishedLog, IndexError> {
-        Ok(FinishedLog { steps: self.steps.finish()?, is_ordered: self.is_ordered })
+        let (births, deaths) = (self.births.finish()?, self.deaths.finish()?);
+        Ok(FinishedLog { births, deaths, len: self.len, is_ordered: self.is_ordered })
     }
 }
 
 impl FinishedLog {
     pub(super) fn len(&self) -> usize {
-        self.steps.column().len()
+        self.len
     }
 
     /// The steps, sorted by time; `None` if they came so.
@@ -133,43 +149,46 @@ impl FinishedLog {
     /// Begins to go through the steps in the order of the file.
     pub(super) fn walk<'a>(&'a self, births: &'a FinishedBirths, deaths: &'a FinishedDeaths) -> Walk<'a> {
         Walk {
-            steps: self.steps.column(),
+            log: self,
             births: Walked::new(births.time.column()),
             deaths: Walked::new(deaths.time.column()),
             at: 0,
-            read: Vec::new(),
         }
     }
 }
 
-/// Steps that are read at a time.
-const WALK: usize = 1024;
+/// Steps that are read at a time, in words.
+const WALK: usize = 32;
 
 /// The steps in the order of the file.
 pub(super) struct Walk<'a> {
-    steps: Column<'a, u8>,
+    log: &'a FinishedLog,
     births: Walked<'a>,
     deaths: Walked<'a>,
+    /// The next word.
     at: usize,
-    read: Vec<u8>,
 }
 
 impl Walk<'_> {
     /// Puts the next operations in the place of `operations`; false if there are none.
     pub(super) fn next(&mut self, operations: &mut Vec<Operation>) -> bool {
         operations.clear();
-        let end = self.steps.len().min(self.at + WALK);
-        self.steps.copy_to(self.at..end, &mut self.read);
-        self.at = end;
-        // A realloc is both.
-        self.births.read(self.read.iter().filter(|&&step| step != Step::Death as u8).count());
-        self.deaths.read(self.read.iter().filter(|&&step| step != Step::Birth as u8).count());
-        operations.extend(self.read.iter().map(|&step| {
-            // Nothing here depends on a guess: whether the next step is a birth or a death is anybody's.
-            let (birth, birth_time) = self.births.take(step != Step::Death as u8);
-            let (death, death_time) = self.deaths.take(step != Step::Birth as u8);
-            Operation { time: if birth == NONE { death_time } else { birth_time }, birth, death }
-        }));
+        let (births, deaths) = (self.log.births.as_slice(), self.log.deaths.as_slice());
+        let words = self.at..births.len().min(self.at + WALK);
+        let count = |words: &[u64]| words.iter().map(|word| word.count_ones() as usize).sum();
+        self.births.read(count(&births[words.clone()]));
+        self.deaths.read(count(&deaths[words.clone()]));
+        self.at = words.end;
+        for word in words {
+            let (mut has_birth, mut has_death) = (births[word], deaths[word]);
+            operations.extend((word * 64..self.log.len.min(word * 64 + 64)).map(|_| {
+                // Nothing here depends on a guess: whether the next step is a birth or a death is anybody's.
+                let (birth, birth_time) = self.births.take(has_birth & 1 != 0);
+                let (death, death_time) = self.deaths.take(has_death & 1 != 0);
+                (has_birth, has_death) = (has_birth >> 1, has_death >> 1);
+                Operation { time: if birth == NONE { death_time } else { birth_time }, birth, death }
+            }));
+        }
         !operations.is_empty()
     }
 }

@@ -60,15 +60,16 @@ impl Tables<'_> {
             }
         }
         let first_usage = number(self.usage.len())?;
-        self.usage.extend(map.changes.into_levels());
-        let usage = &self.usage[first_usage as usize..];
+        let (mut usage, peak_rss) = map.changes.into_levels();
+        let usage_count = number(usage.len())?;
+        self.usage.append(&mut usage);
         let called = map.call.map_or(0, |_| map_flags::CALLED);
         Ok(MapRecord {
             address: map.address,
             size: map.size,
             mapped: map.mapped,
             unmapped,
-            peak_rss: usage.iter().map(UsageRecord::rss).max().unwrap_or(0),
+            peak_rss,
             backtrace: map.call.map_or(NONE, |call| call.dense_backtrace(self.dense)),
             thread: map.call.map_or(0, |call| call.thread),
             unmapped_by,
@@ -77,7 +78,7 @@ impl Tables<'_> {
             first_region,
             region_count: map.regions.len() as u32,
             first_usage,
-            usage_count: number(usage.len())?,
+            usage_count,
             reserved: 0,
         })
     }

@@ -61,6 +61,8 @@ struct Blocks<'a> {
     extra: Window<'a, u32>,
     backtrace: Window<'a, u32>,
     dense: &'a [u32],
+    /// The number of the one that comes next; `None` if they come in no order.
+    next: Option<usize>,
     numbers: Vec<u32>,
 }
 
@@ -70,18 +72,42 @@ impl<'a> Blocks<'a> {
         extra: Column<'a, u32>,
         backtrace: Column<'a, u32>,
         dense: &'a [u32],
+        are_in_order: bool,
     ) -> Self {
         Self {
             size: Window::new(size),
             extra: Window::new(extra),
             backtrace: Window::new(backtrace),
             dense,
+            next: are_in_order.then_some(0),
             numbers: Vec::new(),
         }
     }
 
     /// Those of all numbers but [`NONE`], in the place of `blocks`.
     fn read(&mut self, numbers: impl ExactSizeIterator<Item = u32>, blocks: &mut Vec<Block>) {
+        match self.next {
+            Some(start) => {
+                let end = start + numbers.filter(|number| *number != NONE).count();
+                self.next = Some(end);
+                self.read_next(start..end, blocks);
+            }
+            None => self.read_each(numbers, blocks),
+        }
+    }
+
+    fn read_next(&mut self, range: Range<usize>, blocks: &mut Vec<Block>) {
+        let backtraces = self.backtrace.read(range.clone()).iter();
+        let sizes = self.size.read(range.clone()).iter().zip(self.extra.read(range));
+        blocks.clear();
+        blocks.extend(sizes.zip(backtraces).map(|((&size, &extra), &backtrace)| Block {
+            size,
+            usable: size + u64::from(extra),
+            backtrace: self.dense[backtrace as usize],
+        }));
+    }
+
+    fn read_each(&mut self, numbers: impl ExactSizeIterator<Item = u32>, blocks: &mut Vec<Block>) {
         self.numbers.clear();
         self.numbers.resize(numbers.len(), NONE);
         let mut len = 0;
@@ -127,7 +153,8 @@ struct Replay<'a> {
 impl<'a> Replay<'a> {
     fn new(source: &'a Source<'a>) -> Self {
         let (births, deaths) = (&source.history.rows.births, &source.history.rows.deaths);
-        let blocks = |size, extra, backtrace| Blocks::new(size, extra, backtrace, source.dense);
+        let is_in_order = source.history.sorted.is_none();
+        let blocks = |size, extra, backtrace| Blocks::new(size, extra, backtrace, source.dense, is_in_order);
         Self {
             born: blocks(births.size.column(), births.extra.column(), births.backtrace.column()),
             dying: blocks(deaths.size.column(), deaths.extra.column(), deaths.backtrace.column()),

@@ -7,18 +7,21 @@ use bytehound_store::Scratch;
 
 use super::block_table::Life;
 use super::defects::Defects;
-use super::ends::{End, FinishedEnds, Link};
+use super::ends::{End, Fate, FinishedEnds, Link};
 use super::feed::Fed;
-use super::live::{Claim, Key, Live};
+use super::live::{Claim, Key, Live, LiveBudget};
 use super::log::{Birth, Births, Dead, Death, Ended, FinishedBirths, FinishedDeaths, FinishedLog, Log, Step};
 use super::table::Table;
 use crate::IndexError;
-use crate::layout::{NEVER, NONE, flags};
+use crate::layout::{NONE, flags};
 
 /// Larger than any user address space: such a size is damage.
 pub(super) const SIZE_MAX: u64 = 1 << 48;
 /// Σ of all sizes stays below, so that later sums cannot overflow; beyond it, too, lies only damage.
 const TOTAL_MAX: u64 = 1 << 63;
+
+/// So few blocks that live are near at hand anyway.
+const FEW: usize = 1 << 14;
 
 /// Where and when something happened.
 #[derive(Clone, Copy, Debug, Default)]
@@ -37,18 +40,15 @@ pub(super) struct Block {
     pub(super) extra: u32,
     /// [`flags`].
     pub(super) flags: u8,
-    /// The marker in force.
-    pub(super) marker: u32,
 }
 
 impl Block {
-    pub(super) fn new(body: &AllocBody, marker: u32) -> Self {
+    pub(super) fn new(body: &AllocBody) -> Self {
         Self {
             address: body.pointer,
             size: body.size,
             extra: body.extra_usable_space,
             flags: column_flags(body.flags),
-            marker,
         }
     }
 }
@@ -61,6 +61,8 @@ pub(super) enum Deed {
     Free(u64),
     /// The block at this address became another one.
     Reallocate(u64, Block),
+    /// To none: from here on this marker is in force.
+    Mark(u32),
 }
 
 impl Deed {
@@ -70,11 +72,12 @@ impl Deed {
         match self {
             Self::Allocate(block) => block.address,
             Self::Free(address) | Self::Reallocate(address, _) => *address,
+            Self::Mark(_) => 0,
         }
     }
 }
 
-/// Rows and steps in the order of the file, on disk but for the live blocks.
+/// Rows and steps in the order of the file, on disk but for the live blocks, as far as there is memory for them.
 pub(super) struct Rows {
     births: Table<Births>,
     dead: Table<Dead>,
@@ -82,6 +85,7 @@ pub(super) struct Rows {
     live: Live,
     /// The places of the blocks that are probably meant by the deeds that are taken next.
     glanced: Vec<u32>,
+    marker: u32,
     rows: u32,
     chains: u32,
     total_usable: u64,
@@ -101,13 +105,14 @@ pub(super) struct FinishedRows {
 }
 
 impl Rows {
-    pub(super) fn new(scratch: &Scratch) -> Result<Self, IndexError> {
+    pub(super) fn new(scratch: &Scratch, budget: LiveBudget) -> Result<Self, IndexError> {
         Ok(Self {
             births: Table::new(scratch)?,
             dead: Table::new(scratch)?,
             log: Log::new(scratch)?,
-            live: Live::default(),
+            live: Live::new(scratch, budget),
             glanced: Vec::new(),
+            marker: 0,
             rows: 0,
             chains: 0,
             total_usable: 0,
@@ -118,6 +123,9 @@ impl Rows {
     /// Looks for the blocks of deeds that are taken next. Nothing comes of it but time: the looks wait for memory together,
     /// where the deeds would wait one after the other.
     pub(super) fn look_ahead(&mut self, deeds: &[Fed]) {
+        if self.live.len() < FEW {
+            return;
+        }
         self.glanced.clear();
         let key = |fed: &Fed| Key::new(fed.id, fed.deed.address());
         self.glanced.extend(deeds.iter().map(|fed| self.live.glance(key(fed))));
@@ -135,6 +143,10 @@ impl Rows {
             Deed::Reallocate(old, block) => {
                 self.reallocate(Key::new(id, *old), Key::new(id, block.address), at, block)
             }
+            Deed::Mark(marker) => {
+                self.marker = *marker;
+                Ok(())
+            }
         }
     }
 
@@ -143,13 +155,13 @@ impl Rows {
         let (deaths, mut ends) = self.dead.finish()?;
         for life in self.live.lives().filter(|life| life.chain != NONE) {
             let Link(link) = Link::new(life.chain, false);
-            ends.push(End { time: NEVER, row: life.row, backtrace: NONE, thread: NONE, link })?;
+            ends.push(End { row: life.row, fate: Fate { link, ..Fate::OPEN } })?;
         }
         let rows = FinishedRows {
             births: self.births.finish()?,
             deaths,
             log: self.log.finish()?,
-            ends: ends.finish()?,
+            ends: ends.finish(self.rows as usize)?,
             rows: self.rows,
             chains: self.chains,
         };
@@ -163,8 +175,9 @@ impl Rows {
             self.defects.impossible_sizes += 1;
             return Ok(());
         }
-        let life = self.begin(at, block, NONE)?;
-        match self.live.claim(key, life) {
+        self.check_room()?;
+        let life = self.begin(at, block, NONE);
+        match self.live.claim(key, life)? {
             Claim::Granted => {}
             Claim::Replaced(unseen) => self.end_unseen(&unseen, at)?,
             Claim::Refused => {
@@ -206,8 +219,9 @@ impl Rows {
         let chain = if old_life.chain == NONE { self.chains } else { old_life.chain };
         self.chains = self.chains.max(chain + 1);
         let now = Moment { time: at.time.max(old_life.time), ..at };
-        let life = self.begin(now, block, chain)?;
-        if let Claim::Replaced(unseen) = self.live.claim(new, life) {
+        self.check_room()?;
+        let life = self.begin(now, block, chain);
+        if let Claim::Replaced(unseen) = self.live.claim(new, life)? {
             self.end_unseen(&unseen, now)?;
         }
         self.end(&old_life, at, Link::new(chain, true))?;
@@ -227,21 +241,24 @@ impl Rows {
         possible
     }
 
+    fn check_room(&self) -> Result<(), IndexError> {
+        if self.rows == NONE { Err(IndexError::TooManyRows) } else { Ok(()) }
+    }
+
     /// The next row, which is not yet added.
-    fn begin(&self, at: Moment, block: &Block, chain: u32) -> Result<Life, IndexError> {
-        if self.rows == NONE {
-            return Err(IndexError::TooManyRows);
-        }
-        Ok(Life {
+    #[inline(always)]
+    fn begin(&self, at: Moment, block: &Block, chain: u32) -> Life {
+        Life {
             time: at.time,
             size: block.size,
             extra: block.extra,
             backtrace: at.backtrace,
             row: self.rows,
             chain,
-        })
+        }
     }
 
+    #[inline(always)]
     fn add(&mut self, life: &Life, at: Moment, block: &Block) -> Result<(), IndexError> {
         self.rows += 1;
         self.births.push(Birth {
@@ -251,7 +268,7 @@ impl Rows {
             extra: life.extra,
             backtrace: life.backtrace,
             thread: at.thread,
-            marker: block.marker,
+            marker: self.marker,
             flags: block.flags,
         })
     }
@@ -272,8 +289,7 @@ impl Rows {
         let &Life { size, extra, backtrace, row, .. } = life;
         // But for the time, as it was born.
         let death = Death { time, row, size, extra, backtrace, is_new: u8::from(time == life.time) };
-        let end = End { time, row, backtrace: at.backtrace, thread: at.thread, link: link.0 };
-        self.dead.push(Ended { death, end })?;
+        self.dead.push(Ended { death, backtrace: at.backtrace, thread: at.thread, link: link.0 })?;
         Ok(time)
     }
 }

@@ -8,12 +8,14 @@ pub(super) type Amounts = [i64; 7];
 /// Where the address space stands among the amounts.
 const ADDRESS_SPACE: usize = 0;
 
-/// The changes of one map.
+/// The changes of one map, in their order.
 #[derive(Default)]
 pub(super) struct Changes(Vec<(u64, Amounts)>);
 
 impl Changes {
+    /// One that is told later is not earlier, whatever its time stamp says.
     pub(super) fn take(&mut self, time: u64, before: &Amounts, after: &Amounts) {
+        let time = self.0.last().map_or(time, |&(last, _)| time.max(last));
         self.0.push((time, std::array::from_fn(|at| after[at] - before[at])));
     }
 
@@ -22,21 +24,22 @@ impl Changes {
         self.take(time, &addresses(before), &addresses(after));
     }
 
-    /// The levels from each moment on at which one of them changed.
-    pub(super) fn into_levels(mut self) -> Vec<UsageRecord> {
-        self.0.sort_by_key(|(time, _)| *time);
+    /// The levels from each moment on at which one of them changed, and the most that was in memory, be it within one.
+    pub(super) fn into_levels(self) -> (Vec<UsageRecord>, u64) {
         let mut levels = Amounts::default();
         let mut records = Vec::new();
+        let mut peak_rss = 0;
         for moment in self.0.chunk_by(|(a, _), (b, _)| a == b) {
             let before = levels;
-            for (_, change) in moment {
+            for (time, change) in moment {
                 levels = std::array::from_fn(|at| levels[at].wrapping_add(change[at]));
+                peak_rss = peak_rss.max(record(*time, &levels).rss());
             }
             if levels != before {
                 records.push(record(moment[0].0, &levels));
             }
         }
-        records
+        (records, peak_rss)
     }
 }
 

@@ -1,5 +1,7 @@
 //! A column that is read nearly from first to last.
 
+use std::ops::Range;
+
 use bytehound_store::{Column, Number};
 
 /// Numbers that are read at a time.
@@ -23,6 +25,13 @@ impl<'a, T: Number> Window<'a, T> {
             Some(&number) => number,
             None => self.get_elsewhere(index),
         }
+    }
+
+    /// Some numbers.
+    pub(super) fn read(&mut self, range: Range<usize>) -> &[T] {
+        self.start = range.start;
+        self.column.copy_to(range, &mut self.numbers);
+        &self.numbers
     }
 
     #[cold]

@@ -17,6 +17,7 @@ use super::replay::{Replayed, Source, replay};
 use super::stack_sections::StackSections;
 use super::steps::Steps;
 use super::symbolize::Symbols;
+use super::thread_names::ThreadNames;
 use crate::IndexError;
 use crate::layout::LAYOUT_VERSION;
 use crate::model::Manifest;
@@ -75,23 +76,16 @@ pub(super) fn write_beside(
     };
     let mut summaries = store.summaries().writer(key)?;
     let mut segment = SegmentWriter::create(&scratch)?;
-    let (summarized, (written, chronicle)) = rayon::join(
-        || summarize(&loaded, name, &source, &mut *summaries, &steps),
-        || {
-            let write = || {
-                let members = write_columns(&mut segment, &ordered, &scratch, &steps)?;
-                segment.sync_meanwhile()?;
-                write_chains(&mut segment, &scratch, members.as_slice(), rows.chains)
-            };
-            rayon::join(write, || Chronicle::of(&ordered, &history, &scratch))
-        },
-    );
-    let Summarized { manifest, replayed, stacks, mut symbols } = summarized?;
-    written?;
-    chronicle?.write(&mut segment)?;
+    let Made { mut replayed, chronicle, named: Named { mut symbols, mut stacks } } =
+        make(&loaded, name, &source, &ordered, (&mut *summaries, &mut segment), &steps)?;
+    let mut manifest = summarize(&loaded, &mut replayed, &mut stacks, &symbols);
+    manifest.bucket_width_us = bucket_width_us;
+    chronicle.write(&mut segment)?;
     let mappings = std::mem::replace(&mut loaded.mappings, Mappings::new());
     write_maps(&mut segment, mappings, &loaded.backtraces.dense, &mut symbols.table.strings)?;
     write_mallopts(&mut segment, std::mem::take(&mut loaded.mallopts), &loaded.backtraces.dense)?;
+    let thread_names = std::mem::replace(&mut loaded.thread_names, ThreadNames::new());
+    thread_names.write(&mut segment, &mut symbols.table.strings)?;
     stacks.write(&symbols.table, &mut segment)?;
 
     // Both wait for the disk.
@@ -106,31 +100,64 @@ pub(super) fn write_beside(
     stored.and(summarized).map(|()| manifest)
 }
 
-/// What is known once the heap was lived through, and names were found.
-struct Summarized {
-    manifest: Manifest,
+/// What comes of the rows, besides their columns.
+struct Made {
     replayed: Replayed,
-    stacks: StackSections,
-    symbols: Symbols,
+    chronicle: Chronicle,
+    named: Named,
 }
 
-fn summarize(
+/// Writes cells and columns. What takes one processor alone comes first, and the columns last: they can be made on all that
+/// are free by then. The names wait for the end of the replay, when the memory that it takes has become less.
+fn make(
     loaded: &Loaded,
     name: impl FnOnce(&Loaded) -> Result<Symbols, IndexError> + Send,
     source: &Source<'_>,
-    cells: &mut dyn SummaryWriter,
+    rows: &OrderedRows<'_>,
+    (cells, segment): (&mut dyn SummaryWriter, &mut SegmentWriter),
     steps: &Steps<'_>,
-) -> Result<Summarized, IndexError> {
-    let find_names = || {
-        let symbols = name(loaded)?;
-        steps.begin()?;
-        let stacks = StackSections::of(&loaded.backtraces, &symbols.table, &loaded.scratch)?;
-        Ok::<_, IndexError>((symbols, stacks))
+) -> Result<Made, IndexError> {
+    let sum_and_name = || {
+        let replayed = replay(source, cells, steps)?;
+        Ok::<_, IndexError>((replayed, find_names(loaded, name, steps)?))
     };
-    let (replayed, named) = rayon::join(|| replay(source, cells, steps), find_names);
-    let (mut replayed, (symbols, mut stacks)) = (replayed?, named?);
-    let mut manifest = manifest_of(loaded, &replayed);
-    manifest.bucket_width_us = source.bucket_width_us;
+    let put_in_order_and_write = || {
+        let chronicle = Chronicle::of(rows, &source.history, &loaded.scratch)?;
+        let members = write_columns(segment, rows, &loaded.scratch, steps)?;
+        segment.sync_meanwhile()?;
+        write_chains(segment, &loaded.scratch, members.as_slice(), rows.rows.chains)?;
+        Ok::<_, IndexError>(chronicle)
+    };
+    let (summed, written) = rayon::join(sum_and_name, put_in_order_and_write);
+    let (replayed, named) = summed?;
+    Ok(Made { replayed, chronicle: written?, named })
+}
+
+/// What is known once names were found.
+struct Named {
+    symbols: Symbols,
+    stacks: StackSections,
+}
+
+fn find_names(
+    loaded: &Loaded,
+    name: impl FnOnce(&Loaded) -> Result<Symbols, IndexError> + Send,
+    steps: &Steps<'_>,
+) -> Result<Named, IndexError> {
+    let symbols = name(loaded)?;
+    steps.begin()?;
+    let stacks = StackSections::of(&loaded.backtraces, &symbols.table, &loaded.scratch)?;
+    Ok(Named { symbols, stacks })
+}
+
+/// Puts together what is known once the heap was lived through, and names were found.
+fn summarize(
+    loaded: &Loaded,
+    replayed: &mut Replayed,
+    stacks: &mut StackSections,
+    symbols: &Symbols,
+) -> Manifest {
+    let mut manifest = manifest_of(loaded, replayed);
     manifest.defects.extend(symbols.defects.sentences());
     manifest.max_depth = stacks.max_depth;
     for culled in &loaded.culled {
@@ -138,7 +165,7 @@ fn summarize(
         culled.fold_into(&mut replayed.summaries[backtrace as usize]);
     }
     stacks.count(&replayed.summaries);
-    Ok(Summarized { manifest, replayed, stacks, symbols })
+    manifest
 }
 
 /// Before the culled allocations are added: they count for their backtraces alone.
@@ -166,6 +193,7 @@ fn manifest_of(loaded: &Loaded, replayed: &Replayed) -> Manifest {
         peak_bytes: replayed.peak_bytes,
         peak_at_us: replayed.peak_at_us.unwrap_or(loaded.start_us),
         backtraces: loaded.backtraces.lists.len(),
+        frames_max: loaded.frames_max,
         defects: loaded.defects.clone(),
         ..Manifest::default()
     }

@@ -2,10 +2,14 @@
 //! lane, and no lane waits for what is made of another.
 #![expect(unsafe_code, reason = "calling what needs certain instructions is unsafe: see the call")]
 
+use std::num::Wrapping;
+
 use super::change::Change;
 
-/// Lanes: so many that compilers take several at a time.
+/// Lanes that are filled before any is added up.
 pub(super) const LANES: usize = 32;
+/// Lanes that are added up together: so many that what they change fits into registers.
+const SIDE: usize = 8;
 /// Operations of each.
 const STEPS: usize = 64;
 /// Below this, sizes add up in a lane.
@@ -17,14 +21,14 @@ pub(super) struct Lanes {
     steps: Box<[[i32; LANES]; STEPS]>,
 }
 
-/// What each lane changes.
-struct Sums {
-    operations: [i32; LANES],
-    allocated_bytes: [i32; LANES],
-    bytes: [i32; LANES],
-    count: [i32; LANES],
-    bytes_max: [i32; LANES],
-    count_max: [i32; LANES],
+/// What some lanes change that lie side by side, number by number.
+struct Changes {
+    operations: [i32; SIDE],
+    allocated_bytes: [i32; SIDE],
+    bytes: [i32; SIDE],
+    count: [i32; SIDE],
+    bytes_max: [i32; SIDE],
+    count_max: [i32; SIDE],
 }
 
 impl Lanes {
@@ -50,62 +54,76 @@ impl Lanes {
 
     /// What the operations of the first lanes change. The highest levels are those after each operation, asked for or not.
     pub(super) fn add_to(&self, change: &mut Change, lanes: usize) {
-        let sums = sums(&self.steps);
-        for lane in 0..lanes {
-            change.then(&Change {
-                operations: u64::from(sums.operations[lane].cast_unsigned()),
-                allocated_bytes: u64::from(sums.allocated_bytes[lane].cast_unsigned()),
-                reallocated: 0,
-                bytes: sums.bytes[lane].into(),
-                count: sums.count[lane].into(),
-                bytes_max: sums.bytes_max[lane].into(),
-                count_max: sums.count_max[lane].into(),
-            });
+        for first in (0..lanes).step_by(SIDE) {
+            let changes = changes(&self.steps, first);
+            (0..SIDE.min(lanes - first)).for_each(|lane| change.then(&changes.of(lane).into()));
         }
     }
 }
 
-fn sums(steps: &[[i32; LANES]; STEPS]) -> Sums {
+impl Changes {
+    const NOTHING: Self = Self {
+        operations: [0; SIDE],
+        allocated_bytes: [0; SIDE],
+        bytes: [0; SIDE],
+        count: [0; SIDE],
+        bytes_max: [i32::MIN; SIDE],
+        count_max: [i32::MIN; SIDE],
+    };
+
+    #[inline(always)]
+    fn of(&self, lane: usize) -> Change<i32> {
+        Change {
+            operations: Wrapping(self.operations[lane]),
+            allocated_bytes: Wrapping(self.allocated_bytes[lane]),
+            reallocated: 0,
+            bytes: Wrapping(self.bytes[lane]),
+            count: Wrapping(self.count[lane]),
+            bytes_max: Wrapping(self.bytes_max[lane]),
+            count_max: Wrapping(self.count_max[lane]),
+        }
+    }
+
+    #[inline(always)]
+    fn set(&mut self, lane: usize, change: Change<i32>) {
+        self.operations[lane] = change.operations.0;
+        self.allocated_bytes[lane] = change.allocated_bytes.0;
+        self.bytes[lane] = change.bytes.0;
+        self.count[lane] = change.count.0;
+        self.bytes_max[lane] = change.bytes_max.0;
+        self.count_max[lane] = change.count_max.0;
+    }
+}
+
+fn changes(steps: &[[i32; LANES]; STEPS], first: usize) -> Changes {
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx2") {
         // SAFETY: the processor has what the function is compiled with.
-        return unsafe { sums_by_256(steps) };
+        return unsafe { changes_by_256(steps, first) };
     }
-    sums_plainly(steps)
+    changes_plainly(steps, first)
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn sums_by_256(steps: &[[i32; LANES]; STEPS]) -> Sums {
-    sums_plainly(steps)
+fn changes_by_256(steps: &[[i32; LANES]; STEPS], first: usize) -> Changes {
+    changes_plainly(steps, first)
 }
 
 /// Inlined, to be compiled for each set of instructions.
 #[inline(always)]
-fn sums_plainly(steps: &[[i32; LANES]; STEPS]) -> Sums {
-    let none = [0; LANES];
-    let least = [i32::MIN; LANES];
-    let mut sums = Sums {
-        operations: none,
-        allocated_bytes: none,
-        bytes: none,
-        count: none,
-        bytes_max: least,
-        count_max: least,
-    };
+fn changes_plainly(steps: &[[i32; LANES]; STEPS], first: usize) -> Changes {
+    let mut changes = Changes::NOTHING;
     for step in steps {
-        for (lane, operation) in step.iter().enumerate() {
+        let Some(operations) = step[first % LANES..].first_chunk::<SIDE>() else { break };
+        for (lane, operation) in operations.iter().enumerate() {
             // 1 if it is asked for; −1 for a death.
             let asked = operation.cast_unsigned().min(1).cast_signed();
-            let births = *operation >> 31 | asked;
-            let size = operation.wrapping_sub(births);
-            sums.operations[lane] += asked;
-            sums.allocated_bytes[lane] = sums.allocated_bytes[lane].wrapping_add(size.max(0));
-            sums.bytes[lane] = sums.bytes[lane].wrapping_add(size);
-            sums.count[lane] += births;
-            sums.bytes_max[lane] = sums.bytes_max[lane].max(sums.bytes[lane]);
-            sums.count_max[lane] = sums.count_max[lane].max(sums.count[lane]);
+            let count = *operation >> 31 | asked;
+            let mut change = changes.of(lane);
+            change.add(asked, operation.wrapping_sub(count), count);
+            changes.set(lane, change);
         }
     }
-    sums
+    changes
 }

@@ -72,12 +72,12 @@ impl<'a> Reader<'a> {
                 self.cancel.check()?;
                 self.read_on(rest.start);
             }
-            let words = if change.operations == 0 { 1 } else { LANES };
+            let words = if change.is_nothing() { 1 } else { LANES };
             let end = rest.end.min(self.read_to).min((rest.start / 64 + words) * 64);
             let together = rest.start..end;
             rest.start = end;
             // Lanes count levels where nothing is asked for: something must have been before.
-            if change.operations == 0 || !self.walk_lanes(together.clone(), change) {
+            if change.is_nothing() || !self.walk_lanes(together.clone(), change) {
                 let each = |row, births| self.operation(row, births, change);
                 self.stretch.walk(together, each);
             }

@@ -91,7 +91,7 @@ impl Sweep<'_> {
             let next = (index + 1).saturating_mul(self.grid.width_us.max(1));
             let end = self.chronicle.first_since(next, rest.clone());
             let change = self.follow(rest.start..end, &mut reader)?;
-            if change.operations > 0 {
+            if !change.is_nothing() {
                 changes.push((index, change));
             }
             rest.start = end;

@@ -77,7 +77,6 @@ fn blocks_that_cannot_match_are_not_read() {
     let (asked, cancel) = (large(), Cancel::new());
     let late = Selection::all().filtered(Predicate::Size(Bound::MoreThan(1_400)));
     let plan = asked.profile.explain(&late, &cancel).expect("a plan");
-    // This is the example of docs/index.md.
     let expected =
         "filter [size > 1400]: rows 0..150000 in 3 blocks, 2 of them skipped by their zones; test size";
     assert_eq!(plan.steps[0].plan, expected);

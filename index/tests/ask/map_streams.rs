@@ -126,6 +126,19 @@ fn a_map_that_is_cut_in_two_ends_with_its_last_part() {
 }
 
 #[test]
+fn what_was_in_memory_within_a_microsecond_counts_and_what_is_told_later_is_not_earlier() {
+    for (filled, unmapped) in [(100, 100), (100, 40)] {
+        let mut capture = begun();
+        list(&mut capture, 10, 7, 0x10000, 4);
+        dirty(&mut capture, filled, 7, 0x10000, 4, 8);
+        miss(&mut capture, unmapped, 7, 0x10000, 4, &[]);
+        let Asked { profile, .. } = &indexed(&capture.finish());
+        assert_eq!(profile.map(MapId(0)).map(|map| map.peak_rss), Some(8192));
+        assert_eq!(amounts(profile, 0), [(10, 4, 0), (100, 0, 0)]);
+    }
+}
+
+#[test]
 fn what_cannot_be_is_left_out_and_said() {
     let mut capture = begun();
     call(&mut capture, 10, 7, 0x10000, 1);

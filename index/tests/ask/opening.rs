@@ -2,7 +2,7 @@
 
 use bytehound_index::build::ingest;
 use bytehound_index::{Cancel, IndexError, Manifest, Predicate, Profile, Selection};
-use bytehound_store::{ProfileId, Store};
+use bytehound_store::{FailureCause, ProfileId, Store};
 
 use crate::capture::{START, block, id};
 use crate::profiles::{begun, stored};
@@ -27,7 +27,7 @@ fn a_profile_is_not_ready_before_it_is_indexed() {
     let generation = store.catalog().begin_build(&id).expect("a build");
     assert!(refusal(&store, &id).contains("it is being indexed"));
     let key = bytehound_store::BuildKey { profile: id.clone(), generation };
-    store.catalog().fail(&key, "no luck").expect("the newest build");
+    store.catalog().fail(&key, FailureCause::Error, "no luck").expect("the newest build");
     assert!(refusal(&store, &id).contains("no luck"));
     store.delete_profile(&id).expect("it exists");
     assert!(refusal(&store, &id).contains("does not exist"));

@@ -3,11 +3,11 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use bytehound_index::build::ingest;
+use bytehound_index::build::{LiveBudget, ingest, load_stored, publish, symbolize, write};
 use bytehound_index::layout::{FrameRecord, NONE, StackKeys, section};
 use bytehound_index::summary_tables::{read_buckets, read_cells, read_manifest, read_summaries};
 use bytehound_index::{BacktraceSummary, Cell, IndexError, Manifest, TimeBucket};
-use bytehound_store::{NewProfile, Number, ProfileId, Segment, Store};
+use bytehound_store::{BuildKey, NewProfile, Number, ProfileId, Segment, Store};
 
 /// One row, as its columns say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +44,21 @@ impl Built {
     pub(crate) fn try_of(capture: &[u8]) -> Result<Self, IndexError> {
         let (store, profile) = stored(capture);
         let manifest = ingest(&store, &profile, &())?;
+        Self::read(store, profile, manifest)
+    }
+
+    /// Phase by phase, with so much memory for live blocks.
+    pub(crate) fn within(budget: LiveBudget, capture: &[u8]) -> Result<Self, IndexError> {
+        let (store, profile) = stored(capture);
+        let key = BuildKey { profile: profile.clone(), generation: store.catalog().begin_build(&profile)? };
+        let loaded = load_stored(&store, &profile, budget, &())?;
+        let symbols = symbolize(&loaded, &store, &())?;
+        let manifest = write(loaded, symbols, &store, &key, &())?;
+        publish(&store, &key, &manifest)?;
+        Self::read(store, profile, manifest)
+    }
+
+    fn read(store: Store, profile: ProfileId, manifest: Manifest) -> Result<Self, IndexError> {
         let record = store.catalog().get(&profile)?.expect("it was just stored");
         let key = record.ready_build().expect("it was just published");
         let reader = store.summaries().open(&key)?;

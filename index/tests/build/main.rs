@@ -6,5 +6,6 @@ mod golden;
 mod hostile;
 mod model;
 mod properties;
+mod spilling;
 mod streams;
 mod symbols;

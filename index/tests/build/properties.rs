@@ -1,5 +1,6 @@
 //! Random streams: what is built is what the model says.
 
+use bytehound_index::build::LiveBudget;
 use bytehound_index::layout::{NEVER, NONE, Zone, section};
 use proptest::prelude::*;
 
@@ -37,13 +38,23 @@ fn happenings() -> impl Strategy<Value = Vec<Timed>> {
     })
 }
 
+/// Live blocks may all lie in memory, or some, or none.
+fn budget() -> impl Strategy<Value = LiveBudget> {
+    prop_oneof![
+        Just(LiveBudget::default()),
+        (1_u64..12).prop_map(|blocks| LiveBudget::of_bytes(64 * blocks)),
+        Just(LiveBudget::of_bytes(0)),
+    ]
+}
+
 proptest! {
     // Every case writes a store to the disk.
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn an_index_is_what_a_naive_reader_finds(happenings in happenings()) {
-        let (model, built) = (Model::of(&happenings), Built::of(&capture_of(&happenings)));
+    fn an_index_is_what_a_naive_reader_finds(happenings in happenings(), budget in budget()) {
+        let model = Model::of(&happenings);
+        let built = Built::within(budget, &capture_of(&happenings)).expect("a capture that can be indexed");
         check_rows(&model, &built);
         prop_assert_eq!(built.chains(), model.chains());
         let summaries: Vec<_> = (0..BACKTRACES as u32).map(|backtrace| model.summary(backtrace)).collect();

@@ -10,7 +10,7 @@ use bytehound_format::{
 use bytehound_index::build::{Observer, Phase, Progress, ingest};
 use bytehound_index::layout::{NEVER, NONE, flags};
 use bytehound_index::{IndexError, Manifest};
-use bytehound_store::ProfileState;
+use bytehound_store::{FailureCause, ProfileState};
 
 use crate::built::{Built, stored, stored_with_labels};
 use crate::capture::{Capture, EPOCH_US, START, block, header, id};
@@ -500,7 +500,7 @@ fn a_file_that_is_no_capture_fails_alone_with_its_reason() {
     let error = ingest(&store, &profile, &()).expect_err("this is no capture");
     assert!(matches!(error, IndexError::Open(_)), "{error}");
     let state = store.catalog().get(&profile).expect("a catalogue").expect("a record").state;
-    assert_eq!(state, ProfileState::Failed { reason: error.to_string() });
+    assert_eq!(state, ProfileState::Failed { reason: error.to_string(), cause: FailureCause::Error });
 }
 
 #[test]

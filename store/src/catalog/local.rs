@@ -13,7 +13,7 @@ use bytehound_symbols::BinaryId;
 
 use super::row::Row;
 use super::transitions::newest_first;
-use super::{Catalog, Lease, ProfileRecord, Published};
+use super::{Catalog, FailureCause, Lease, ProfileRecord, Published};
 use crate::captures::Meta;
 use crate::database::{Database, DatabaseError};
 use crate::layout::Layout;
@@ -180,8 +180,8 @@ impl Catalog for LocalCatalog {
         Ok(referred.map(|sets| sets.into_iter().flatten().collect()))
     }
 
-    fn fail(&self, build: &BuildKey, reason: &str) -> Result<()> {
-        self.change_build(build, |row| Ok(row.fail(build.generation, reason))).map(drop)
+    fn fail(&self, build: &BuildKey, cause: FailureCause, reason: &str) -> Result<()> {
+        self.change_build(build, |row| Ok(row.fail(build.generation, cause, reason))).map(drop)
     }
 
     fn lose_build(&self, build: &BuildKey, damage: &str) -> Result<bool> {

@@ -30,11 +30,7 @@ impl Row {
             StoreError::Refused(format!("the record of `{}` has no encoding: {error}", self.record.id))
         };
         let body = rmp_serde::to_vec_named(self).map_err(refuse)?;
-        let mut bytes = Vec::with_capacity(HEADER_LEN + body.len());
-        bytes.push(VERSION);
-        bytes.extend_from_slice(&xxh3_64(&body).to_le_bytes());
-        bytes.extend_from_slice(&body);
-        Ok(bytes)
+        Ok(framed(&body))
     }
 
     /// `None` when the bytes are damaged or of another version: such a row is taken from the `.meta` again.
@@ -43,6 +39,10 @@ impl Row {
         let whole = header[0] == VERSION && header[1..] == xxh3_64(body).to_le_bytes();
         if whole { rmp_serde::from_slice(body).ok() } else { None }
     }
+}
+
+fn framed(body: &[u8]) -> Vec<u8> {
+    [&[VERSION][..], &xxh3_64(body).to_le_bytes(), body].concat()
 }
 
 /// Paths as text where they are text, else as bytes: Linux paths need not be UTF-8.
@@ -77,5 +77,40 @@ pub(super) mod path_text {
             Text::Utf8(text) => text.into(),
             Text::Bytes(bytes) => OsString::from_vec(bytes).into(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::{FailureCause, Origin, ProfileId, ProfileState};
+
+    #[test]
+    fn a_record_of_an_earlier_version_is_read_without_what_that_did_not_tell() {
+        let record = ProfileRecord {
+            id: ProfileId::parse("p_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa").unwrap(),
+            name: "old".to_owned(),
+            labels: Default::default(),
+            origin: Origin::Uploaded,
+            size_bytes: 1,
+            created_at_ms: 2,
+            data_id: None,
+            state: ProfileState::Failed { reason: "cut".to_owned(), cause: FailureCause::NoRoom },
+            summary: None,
+            damage: None,
+        };
+        let row = Row::new(record);
+        let mut body: Value = rmp_serde::from_slice(&row.encode().unwrap()[HEADER_LEN..]).unwrap();
+        let all = body.as_object_mut().unwrap();
+        all.remove("leased_until_ms").unwrap();
+        all.remove("symcaches").unwrap();
+        all["record"].as_object_mut().unwrap().remove("damage").unwrap();
+        all["record"]["state"] = json!({"Failed": {"reason": "cut"}});
+        let read = Row::decode(&framed(&rmp_serde::to_vec_named(&body).unwrap())).unwrap();
+        assert_eq!(read.record.state.failure(), Some(FailureCause::Error));
+        let state = row.record.state.clone();
+        assert_eq!(Row { record: ProfileRecord { state, ..read.record }, ..read }, row);
     }
 }

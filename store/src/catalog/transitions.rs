@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use bytehound_symbols::BinaryId;
 
 use super::row::Row;
-use super::{Lease, Origin, ProfileRecord, ProfileState, SUMMARY_LEN_MAX};
+use super::{FailureCause, Lease, Origin, ProfileRecord, ProfileState, SUMMARY_LEN_MAX};
 use crate::{Generation, Result, StoreError};
 
 impl Row {
@@ -93,11 +93,11 @@ impl Row {
         Ok(Some(()))
     }
 
-    pub(crate) fn fail(&mut self, generation: Generation, reason: &str) -> Option<()> {
+    pub(crate) fn fail(&mut self, generation: Generation, cause: FailureCause, reason: &str) -> Option<()> {
         let record = self.running(generation)?;
         record.state = match record.state.answering() {
             Some(generation) => ProfileState::Ready { generation },
-            None => ProfileState::Failed { reason: reason.to_owned() },
+            None => ProfileState::Failed { reason: reason.to_owned(), cause },
         };
         Some(())
     }

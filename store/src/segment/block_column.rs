@@ -7,7 +7,7 @@ use bytemuck::{Pod, Zeroable};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::BLOCK_LEN;
-use super::packed::{FRAME, Number, PackedBlock, PackedWords};
+use super::packed::{Extremes, FRAME, Number, PackedBlock, PackedWords};
 
 /// Where one block of a column lies: the element of a section of blocks.
 #[repr(C)]
@@ -37,13 +37,14 @@ impl BlockEntry {
     }
 
     /// The block, as it was packed.
-    pub(crate) fn block<T: Number>(&self, words: &[u64]) -> PackedBlock {
+    pub(crate) fn block<T: Number>(&self, words: &[u64], extremes: Extremes) -> PackedBlock {
         PackedBlock {
             element_size: size_of::<T>() as u32,
             count: self.count,
             value: self.value,
             words: words[self.word_range()].to_vec(),
             checksum: self.checksum,
+            extremes,
         }
     }
 

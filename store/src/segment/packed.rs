@@ -81,6 +81,18 @@ pub struct PackedBlock {
     pub(super) value: u64,
     pub(crate) words: Vec<u64>,
     pub(super) checksum: u64,
+    pub(crate) extremes: Extremes,
+}
+
+/// What some numbers lie between.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extremes {
+    /// The least of them.
+    pub least: u64,
+    /// The most.
+    pub most: u64,
+    /// How many are the largest number of their type.
+    pub largest: u64,
 }
 
 impl PackedBlock {
@@ -90,17 +102,44 @@ impl PackedBlock {
     /// When there are more than [`BLOCK_LEN`](super::BLOCK_LEN).
     #[must_use]
     pub fn of<T: Number>(numbers: &[T]) -> Self {
+        Self::within(Vec::new(), numbers)
+    }
+
+    /// As [`Self::of`], in memory that was used before: what many blocks take in turn need not be got anew for each.
+    pub(crate) fn within<T: Number>(mut words: Vec<u64>, numbers: &[T]) -> Self {
+        words.clear();
         assert!(numbers.len() <= super::BLOCK_LEN, "{} numbers in a block", numbers.len());
         // Two slices are compared much faster than each number with the first.
         let is_constant = numbers.get(1..).is_none_or(|others| others == &numbers[..others.len()]);
         let first = numbers.first().map_or(0, |first| first.widen());
-        let (value, words) = if is_constant { (first, Vec::new()) } else { pack(numbers) };
+        let (value, words, extremes) = match is_constant {
+            true => (first, words, Extremes::of_equal(numbers)),
+            false => pack(numbers, words),
+        };
         Self {
             element_size: size_of::<T>() as u32,
             count: numbers.len() as u32,
             value,
             checksum: xxh3_64(bytemuck::cast_slice(&words)),
             words,
+            extremes,
+        }
+    }
+
+    /// What the numbers lie between; all zero if there are none.
+    #[must_use]
+    pub fn extremes(&self) -> Extremes {
+        self.extremes
+    }
+}
+
+impl Extremes {
+    fn of_equal<T: Number>(numbers: &[T]) -> Self {
+        let Some(number) = numbers.first().map(|number| number.widen()) else { return Self::default() };
+        Self {
+            least: number,
+            most: number,
+            largest: if number == T::LARGEST { numbers.len() as u64 } else { 0 },
         }
     }
 }
@@ -334,6 +373,13 @@ mod tests {
 
     fn check<T: Number + std::fmt::Debug>(numbers: &[T]) {
         let block = PackedBlock::of(numbers);
+        let wide = || numbers.iter().map(|number| number.widen());
+        let extremes = Extremes {
+            least: wide().min().expect("some numbers"),
+            most: wide().max().expect("some numbers"),
+            largest: wide().filter(|number| *number == T::LARGEST).count() as u64,
+        };
+        assert_eq!(block.extremes(), extremes);
         if block.words.is_empty() {
             assert!(numbers.iter().all(|number| number.widen() == block.value), "{numbers:?} as one number");
             return;

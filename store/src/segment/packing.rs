@@ -2,7 +2,9 @@
 //! the words are.
 #![expect(unsafe_code, reason = "calling what needs certain instructions is unsafe: see the two calls")]
 
-use super::packed::{COUNTING, FRAME, Frame, LANES, Number, head_len, lowest_bits, with_steps, with_widths};
+use super::packed::{
+    COUNTING, Extremes, FRAME, Frame, LANES, Number, head_len, lowest_bits, with_steps, with_widths,
+};
 
 /// Stands for the largest number of a type, until it has a code.
 const LARGEST: u64 = u64::MAX;
@@ -11,8 +13,8 @@ const SPLIT_MIN: u32 = 4;
 /// Codes that are counted side by side: enough for a processor not to wait, few enough to be added up soon.
 const TURNS: usize = 4;
 
-/// The bits that are left out, and the words.
-pub(super) fn pack<T: Number>(numbers: &[T]) -> (u64, Vec<u64>) {
+/// The bits that are left out, the words, which are put into memory that is empty, and what the numbers lie between.
+pub(super) fn pack<T: Number>(numbers: &[T], words: Vec<u64>) -> (u64, Vec<u64>, Extremes) {
     #[cfg(target_arch = "x86_64")]
     {
         macro_rules! has {
@@ -20,46 +22,49 @@ pub(super) fn pack<T: Number>(numbers: &[T]) -> (u64, Vec<u64>) {
         }
         if has!("avx512f" "avx512dq" "avx512bw" "avx512vl" "avx512cd" "avx2" "bmi1" "bmi2" "lzcnt") {
             // SAFETY: the processor has every feature that the function is compiled with.
-            return unsafe { pack_by_512(numbers) };
+            return unsafe { pack_by_512(numbers, words) };
         }
         if has!("avx2" "bmi1" "bmi2" "lzcnt") {
             // SAFETY: as above.
-            return unsafe { pack_by_256(numbers) };
+            return unsafe { pack_by_256(numbers, words) };
         }
     }
-    pack_plainly(numbers)
+    pack_plainly(numbers, words)
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx512cd,avx2,bmi1,bmi2,lzcnt")]
-fn pack_by_512<T: Number>(numbers: &[T]) -> (u64, Vec<u64>) {
-    pack_plainly(numbers)
+fn pack_by_512<T: Number>(numbers: &[T], words: Vec<u64>) -> (u64, Vec<u64>, Extremes) {
+    pack_plainly(numbers, words)
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt")]
-fn pack_by_256<T: Number>(numbers: &[T]) -> (u64, Vec<u64>) {
-    pack_plainly(numbers)
+fn pack_by_256<T: Number>(numbers: &[T], words: Vec<u64>) -> (u64, Vec<u64>, Extremes) {
+    pack_plainly(numbers, words)
 }
 
 /// All of it is inlined, to be compiled for each set of instructions.
 #[inline(always)]
-fn pack_plainly<T: Number>(numbers: &[T]) -> (u64, Vec<u64>) {
+fn pack_plainly<T: Number>(numbers: &[T], words: Vec<u64>) -> (u64, Vec<u64>, Extremes) {
     let (mut used, mut least) = (0, LARGEST);
+    let (mut most, mut largest) = (0, 0);
     for number in numbers {
         let is_largest = *number == T::narrow(T::LARGEST);
         used |= if is_largest { 0 } else { number.widen() };
         least = least.min(if is_largest { LARGEST } else { number.widen() });
+        most = most.max(number.widen());
+        largest += u64::from(is_largest);
     }
     let shift = if used == 0 { 0 } else { used.trailing_zeros() };
-    let mut words = Words::new(numbers.len(), shift, least >> shift);
+    let mut words = Words::new(words, numbers.len(), shift, least >> shift);
     let (frames, last) = numbers.as_chunks::<FRAME>();
     frames.iter().for_each(|frame| words.add(frame));
     if !last.is_empty() {
         words.add(last);
     }
     words.all.extend([0; LANES]);
-    (shift.into(), words.all)
+    (shift.into(), words.all, Extremes { least: least.min(T::LARGEST), most, largest })
 }
 
 /// The words of a block, frame by frame.
@@ -72,10 +77,10 @@ struct Words {
 }
 
 impl Words {
-    fn new(len: usize, shift: u32, least: u64) -> Self {
+    fn new(mut all: Vec<u64>, len: usize, shift: u32, least: u64) -> Self {
         let codes_start = head_len(len.div_ceil(FRAME));
         // Most numbers take fewer than 32 bits.
-        let mut all = Vec::with_capacity(codes_start + len / 2);
+        all.reserve(codes_start + len / 2);
         all.resize(codes_start, 0);
         all[0] = least;
         Self { all, codes_start, frames: 0, shift, least }
@@ -147,9 +152,14 @@ fn narrow_width(codes: &[u64; FRAME], width: u32) -> u32 {
             counts[(u64::BITS - code.leading_zeros()) as usize] += 1;
         }
     }
+    // No more than a byte can tell: a frame has fewer numbers.
+    let mut sums = [0_u8; u64::BITS as usize + 1];
+    for counts in counts {
+        sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+    }
     let (mut best, mut least, mut wider) = (width, width * FRAME as u32, 0);
     for narrow in (0..width).rev() {
-        wider += counts.iter().map(|counts| u32::from(counts[narrow as usize + 1])).sum::<u32>();
+        wider += u32::from(sums[narrow as usize + 1]);
         let bits = (narrow + 1) * FRAME as u32 + wider * (width - narrow);
         if bits < least {
             (best, least) = (narrow, bits);

@@ -7,7 +7,10 @@ use bytehound_symbols::BinaryId;
 
 use super::Faults;
 use crate::catalog::{Row, newest_first};
-use crate::{BuildKey, Catalog, Generation, Lease, ProfileId, ProfileRecord, Published, Result, StoreError};
+use crate::{
+    BuildKey, Catalog, FailureCause, Generation, Lease, ProfileId, ProfileRecord, Published, Result,
+    StoreError,
+};
 
 pub(super) struct MemoryCatalog {
     rows: Mutex<BTreeMap<ProfileId, Row>>,
@@ -123,8 +126,9 @@ impl Catalog for MemoryCatalog {
         })
     }
 
-    fn fail(&self, build: &BuildKey, reason: &str) -> Result<()> {
-        self.change_build("catalog.fail", build, |row| Ok(row.fail(build.generation, reason))).map(drop)
+    fn fail(&self, build: &BuildKey, cause: FailureCause, reason: &str) -> Result<()> {
+        self.change_build("catalog.fail", build, |row| Ok(row.fail(build.generation, cause, reason)))
+            .map(drop)
     }
 
     fn lose_build(&self, build: &BuildKey, damage: &str) -> Result<bool> {

@@ -25,6 +25,7 @@ export interface ProfileInfo {
   peak_at_us: number;
   backtraces: number;
   max_depth: number;
+  frames_max: number | null;
   defects: string[];
 }
 

@@ -144,7 +144,10 @@ function Facts({ info }: { info: ProfileInfo }) {
         <dt>Backtraces</dt>
         <dd>
           <Count value={info.backtraces} />
-          <span class="beneath">{`up to ${info.max_depth} frames deep`}</span>
+          <span class="beneath">
+            {`up to ${info.max_depth} frames deep`}
+            {info.frames_max !== null && `, cut at ${info.frames_max}`}
+          </span>
         </dd>
       </div>
     </dl>

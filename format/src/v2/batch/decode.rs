@@ -28,47 +28,27 @@ impl<'a> Decoder<'a> {
         self.rest
     }
 
-    /// Reads the event at the start of `room`; none if there is no such event.
+    /// Reads the next event, and hands it over; false if there is none. An event is seldom written and then read as a whole
+    /// when it goes straight to where it is wanted.
     #[inline(always)]
-    fn read(&mut self, room: &Room) -> Option<(Event, usize)> {
-        let state = &mut self.state;
-        let mut fields = Fields::new(room);
-        let (kind, what) = (fields.head & 7, fields.bits(STACK, 3) as u32);
-        if kind > kind::NOTE || kind == kind::NOTE && what > note::OVERRIDE_TIME {
-            return None;
-        }
-        let passed = fields.take(fields.bits(TICK, 7) + 1);
-        state.pass(state.tick.wrapping_add(passed));
-        let value = fields.take(fields.bits(ADDRESS, 7) + 1);
-        if kind == kind::NOTE {
-            return Some((noted(state, what, value), fields.len));
-        }
-        let before = state.address;
-        let pointer = before.wrapping_add(head::unfold(value));
-        state.step_to(pointer);
-        if kind == kind::LEAVE {
-            return Some((Event::Leave { pointer }, fields.len));
-        }
-        let stack = fields.stack(state);
-        if kind == kind::FREE {
-            return Some((Event::Free { pointer, stack }, fields.len));
-        }
-        let birth = fields.birth(state, pointer, stack);
-        let event = match kind {
-            kind::ALLOC => Event::Alloc { birth, zeroed: false },
-            kind::ZEROED => Event::Alloc { birth, zeroed: true },
-            kind::IN_PLACE => Event::Realloc { old: pointer, birth },
-            _ => Event::Realloc { old: before, birth },
-        };
-        Some((event, fields.len))
+    pub fn next_to(&mut self, take: impl FnOnce(Stamped)) -> bool {
+        let Some(room) = self.rest.first_chunk::<ROOM_LEN>() else { return self.last_to(take) };
+        let Some(len) = read(&mut self.state, room, take) else { return false };
+        self.rest = self.rest.get(len..).unwrap_or_default();
+        true
     }
 
-    /// The last few bytes, with zeros behind them.
+    /// As [`Self::next_to`], from the last few bytes, with zeros behind them.
     #[cold]
-    fn read_last(&mut self) -> Option<(Event, usize)> {
-        let mut room = [0; ROOM_LEN];
-        room.get_mut(..self.rest.len())?.copy_from_slice(self.rest);
-        self.read(&room)
+    fn last_to(&mut self, take: impl FnOnce(Stamped)) -> bool {
+        let (mut state, mut room, mut last) = (self.state, [0; ROOM_LEN], None);
+        room.iter_mut().zip(self.rest).for_each(|(place, byte)| *place = *byte);
+        let len = read(&mut state, &room, |stamped| last = Some(stamped));
+        let rest = len.filter(|_| !self.rest.is_empty()).and_then(|len| self.rest.get(len..));
+        let (Some(rest), Some(stamped)) = (rest, last) else { return false };
+        (self.state, self.rest) = (state, rest);
+        take(stamped);
+        true
     }
 }
 
@@ -77,20 +57,50 @@ impl Iterator for Decoder<'_> {
 
     #[inline]
     fn next(&mut self) -> Option<Stamped> {
-        let before = (self.rest.len() < ROOM_LEN).then_some(self.state);
-        let read = match self.rest.first_chunk::<ROOM_LEN>() {
-            Some(room) => self.read(room),
-            None if self.rest.is_empty() => None,
-            None => self.read_last(),
-        };
-        let read = read.and_then(|(event, len)| Some((event, self.rest.get(len..)?)));
-        let Some((event, rest)) = read else {
-            self.state = before.unwrap_or(self.state);
-            return None;
-        };
-        self.rest = rest;
-        Some(Stamped { tick: self.state.tick, thread: self.state.thread, event })
+        let mut next = None;
+        self.next_to(|stamped| next = Some(stamped));
+        next
     }
+}
+
+/// Reads the event at the start of `room`, hands it over, and says how long it is; none if there is no such event.
+#[inline(always)]
+fn read(state: &mut State, room: &Room, take: impl FnOnce(Stamped)) -> Option<usize> {
+    let mut fields = Fields::new(room);
+    let (kind, what) = (fields.head & 7, fields.bits(STACK, 3) as u32);
+    if kind > kind::NOTE || kind == kind::NOTE && what > note::OVERRIDE_TIME {
+        return None;
+    }
+    let passed = fields.take(fields.bits(TICK, 7) + 1);
+    state.pass(state.tick.wrapping_add(passed));
+    let value = fields.take(fields.bits(ADDRESS, 7) + 1);
+    let tick = state.tick;
+    if kind == kind::NOTE {
+        let event = noted(state, what, value);
+        take(Stamped { tick, thread: state.thread, event });
+        return Some(fields.len);
+    }
+    let thread = state.thread;
+    let before = state.address;
+    let pointer = before.wrapping_add(head::unfold(value));
+    state.step_to(pointer);
+    if kind == kind::LEAVE {
+        take(Stamped { tick, thread, event: Event::Leave { pointer } });
+        return Some(fields.len);
+    }
+    let stack = fields.stack(state);
+    if kind == kind::FREE {
+        take(Stamped { tick, thread, event: Event::Free { pointer, stack } });
+        return Some(fields.len);
+    }
+    let birth = fields.birth(state, pointer, stack);
+    if kind <= kind::ZEROED {
+        take(Stamped { tick, thread, event: Event::Alloc { birth, zeroed: kind == kind::ZEROED } });
+    } else {
+        let old = if kind == kind::IN_PLACE { pointer } else { before };
+        take(Stamped { tick, thread, event: Event::Realloc { old, birth } });
+    }
+    Some(fields.len)
 }
 
 #[inline(always)]

@@ -11,8 +11,6 @@ use crate::layout::NONE;
 pub(super) struct Deeds<'a> {
     pub(super) clock: &'a Clock,
     pub(super) end_us: &'a mut u64,
-    /// The marker in force.
-    pub(super) marker: u32,
     pub(super) batch: &'a mut Vec<Fed>,
 }
 
@@ -40,6 +38,12 @@ impl HeapEvents for Deeds<'_> {
 }
 
 impl Deeds<'_> {
+    /// From here on this marker is in force.
+    pub(super) fn mark(&mut self, marker: u32) {
+        let (id, at) = (AllocationId::UNTRACKED, Moment::default());
+        self.batch.push(Fed { id, deed: Deed::Mark(marker), at, stack: 0 });
+    }
+
     #[inline(always)]
     fn birth(
         &mut self,
@@ -48,7 +52,7 @@ impl Deeds<'_> {
         body: &AllocBody,
         deed: impl FnOnce(Block) -> Deed,
     ) {
-        self.add(id, timestamp, body.thread, body.backtrace, deed(Block::new(body, self.marker)));
+        self.add(id, timestamp, body.thread, body.backtrace, deed(Block::new(body)));
     }
 
     #[inline(always)]
