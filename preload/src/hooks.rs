@@ -402,8 +402,8 @@ mod on {
         maps::on::mremap(Moving { old, old_len, new_len, flags: flags as u32 }, frame, call)
     }
 
-    pub(super) fn dlclose(handle: *mut c_void, _: &HookFrame, call: impl Fn() -> Option<c_int>) -> c_int {
-        unload::around(handle, || call().unwrap_or(-1))
+    pub(super) fn dlclose(_handle: *mut c_void, _: &HookFrame, call: impl Fn() -> Option<c_int>) -> c_int {
+        unload::around(|| call().unwrap_or(-1))
     }
 
     pub(super) fn __register_frame(table: *mut c_void, _frame: &HookFrame, call: impl Fn() -> Option<()>) {

@@ -1,13 +1,15 @@
 //! Libraries that come and go, that are busy before `main`, and that bring allocators of their own.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use bytehound_tests::{
-    Run, Sites, check, compile, compile_as, compile_with_own_allocator, library as capture_library,
-    preloaded, run, sites_in,
+    Ended, Run, Sites, check, compile, compile_as, compile_with_own_allocator, index,
+    library as capture_library, preloaded, run, sites_in,
 };
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use tempfile::tempdir;
 
 /// Compiles `plugin.c` into a folder, with its one function named so.
@@ -29,6 +31,33 @@ fn libraries_loaded_in_turn_at_the_same_address_are_told_apart() -> Result<()> {
     plugin(folder.path(), "first_plugin", &[])?;
     plugin(folder.path(), "second_plugin", &["-DPADDED"])?;
     check(&Run::of_program(folder, &program, &["./first_plugin.so", "./second_plugin.so"])?)?;
+    Ok(())
+}
+
+#[test]
+fn libraries_that_were_unloaded_before_the_writer_came_are_told_apart() -> Result<()> {
+    for format in ["2", "0.11"] {
+        let folder = tempdir()?;
+        let program = compile("plugins.c", folder.path())?;
+        plugin(folder.path(), "first_plugin", &[])?;
+        plugin(folder.path(), "second_plugin", &["-DPADDED"])?;
+        // Opening a pipe that nobody reads holds the writer up.
+        let pipe = folder.path().join("pipe");
+        ensure!(run(Command::new("mkfifo").arg(&pipe))?.code == Some(0), "cannot make a pipe");
+        let mut command = Command::new(&program);
+        command.args(["./first_plugin.so", "./second_plugin.so"]).current_dir(folder.path());
+        command.env("LD_PRELOAD", capture_library()).env("MEMORY_PROFILER_FORMAT", format);
+        let mut child = command.env("MEMORY_PROFILER_OUTPUT", &pipe).stdout(Stdio::piped()).spawn()?;
+        let output = BufReader::new(child.stdout.as_mut().context("no output")?);
+        let told = output.lines().take(3).collect::<Result<Vec<_>, _>>()?.join("\n");
+        let told = Ended { code: None, stdout: told, stderr: String::new() }.sites();
+        assert_eq!(told.len(), 2, "{told:?}");
+
+        let capture = folder.path().join("program.dat");
+        std::io::copy(&mut File::open(&pipe)?, &mut File::create(&capture)?)?;
+        assert_eq!(child.wait()?.code(), Some(0));
+        assert_eq!(sites_in(&*index(&capture)?, &told), told, "format {format}");
+    }
     Ok(())
 }
 

@@ -11,6 +11,7 @@
 
 mod apportion;
 mod book;
+pub(crate) mod earlier;
 mod listing;
 mod memory_sample;
 mod names;

@@ -81,11 +81,6 @@ pub(crate) fn deregister(table: u64) {
     }
 }
 
-/// Whether `address` is known to lie in a loaded module.
-pub(crate) fn is_loaded(address: u64) -> bool {
-    tables::can_find_objects() && tables::find_object(address).is_some()
-}
-
 /// What one thread needs to walk its stacks.
 pub(crate) struct Unwinder {
     context: tables::Context,

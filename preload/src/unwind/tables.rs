@@ -176,11 +176,6 @@ pub(crate) fn set_find_object(address: usize) {
     FIND_OBJECT.store(address, Ordering::Relaxed);
 }
 
-/// Whether [`find_object`] sees what was loaded and unloaded since the start.
-pub(super) fn can_find_objects() -> bool {
-    FIND_OBJECT.load(Ordering::Relaxed) != 0
-}
-
 pub(super) fn find_object(address: u64) -> Option<Object> {
     let function = FIND_OBJECT.load(Ordering::Relaxed);
     if function == 0 {

@@ -42,11 +42,12 @@ impl Direct {
     pub(super) fn advance(&mut self, now: Pair) {
         self.now = now;
         self.conversion.advance(now);
+        self.modules.take_earlier();
     }
 
     /// Writes the memory map; gives its text.
     pub(super) fn write_map(&mut self) -> Result<Vec<u8>> {
-        self.modules.write_map(&mut self.stream, timestamp(self.now))
+        self.modules.write_first(&mut self.stream, timestamp(self.now))
     }
 
     /// Writes the files of the map.
@@ -82,7 +83,7 @@ impl Sink for Direct {
             {
                 let generation = if let Caller::None { generation } = caller { generation } else { 0 };
                 // The map that an address has its meaning from belongs before the first event with it.
-                self.modules.cover(generation, &[address], &mut self.stream, timestamp(self.now))?;
+                self.modules.cover(next, generation, &[address], &mut self.stream, timestamp(self.now))?;
                 encoder.put(caller, address, &mut self.nodes);
                 next.0 += 1;
             }

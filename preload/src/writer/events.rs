@@ -21,7 +21,7 @@ const ID: AllocationId = AllocationId::UNTRACKED;
 /// Writes the events of all threads, in order.
 pub(super) struct Events {
     pub(super) stream: Stream,
-    pub(super) conversion: Conversion,
+    conversion: Conversion,
     modules: Modules,
     /// If what lives only shortly is to be left out.
     culling: Option<Box<Culling>>,
@@ -68,9 +68,15 @@ impl Events {
         }
     }
 
+    /// Takes the moment at which a round begins.
+    pub(super) fn advance(&mut self, now: Pair) {
+        self.conversion.advance(now);
+        self.modules.take_earlier();
+    }
+
     /// Writes the memory map; gives its text.
     pub(super) fn write_map(&mut self, now: Pair) -> Result<Vec<u8>> {
-        self.modules.write_map(&mut self.stream, Timestamp(now.nanoseconds / 1000))
+        self.modules.write_first(&mut self.stream, Timestamp(now.nanoseconds / 1000))
     }
 
     /// Writes the files of the map.
@@ -227,7 +233,7 @@ impl Events {
         let generation = region::get()
             .and_then(|region| region.stacks().addresses(region, stack, |address| addresses.push(address)));
         let generation = generation.unwrap_or_default();
-        self.modules.cover(generation, &self.addresses, &mut self.stream, now)?;
+        self.modules.cover(stack, generation, &self.addresses, &mut self.stream, now)?;
         let addresses = Addresses::Words(&self.addresses);
         self.stream.event(&Event::Backtrace { id: u64::from(stack.0), addresses })
     }

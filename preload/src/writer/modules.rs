@@ -2,22 +2,24 @@
 //!
 //! A reader gives an address its name by the latest map before the stack it stands in. So before a stack with
 //! an address that the last written map does not cover, or of a later generation than it, the map is read again,
-//! and written with the files that are new.
+//! and written with the files that are new. Where code was unloaded since, the map that was left then is taken.
+
+use std::collections::VecDeque;
 
 use bytehound_format::Timestamp;
+use bytehound_format::v2::batch::Node;
 
 use super::generated::GeneratedNames;
 use super::stream::Stream;
+use crate::maps::earlier::{self, Earlier};
 use crate::maps::{self, Mapping};
-use crate::memory::zeroed;
-use crate::sys::{self, Errno, Open, Result};
+use crate::sys::Result;
 
 /// Addresses that no map covers (they are no code at all, or of code that is gone) make it be read again only
 /// this often: in µs.
 const PATIENCE: u64 = 200_000;
 /// As many places as this may be found missing before that.
 const MISSING_MAX: usize = 16;
-const MAPS_LEN: usize = 64 * 1024;
 
 /// An executable range.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -32,6 +34,8 @@ pub(super) struct Modules {
     /// What the last written map has, in order.
     code: Vec<Code>,
     generation: u32,
+    /// Maps of before code was unloaded, for stacks that were not written then.
+    earlier: VecDeque<Earlier>,
     /// Places (an address without its lower bits) that the last map did not have.
     missing: Vec<u64>,
     /// Files in the stream, by inode and path.
@@ -46,6 +50,7 @@ impl Modules {
             write_binaries,
             code: Vec::with_capacity(256),
             generation: 0,
+            earlier: VecDeque::new(),
             missing: Vec::with_capacity(MISSING_MAX),
             written: Vec::with_capacity(64),
             not_before: 0,
@@ -53,9 +58,10 @@ impl Modules {
         }
     }
 
-    /// Writes the map again if these addresses need it.
+    /// Writes the map again if the addresses of this stack need it.
     pub(super) fn cover(
         &mut self,
+        stack: Node,
         generation: u32,
         addresses: &[u64],
         stream: &mut Stream,
@@ -67,12 +73,13 @@ impl Modules {
         if generation <= self.generation && !self.may_find(addresses, now) {
             return Ok(());
         }
-        if now.0 >= self.not_before {
+        if now.0 >= self.not_before || generation > self.generation {
             self.not_before = now.0 + PATIENCE;
             self.missing.clear();
         }
         self.generation = generation.max(self.generation);
-        self.write(stream, now)?;
+        let map = self.write_map_for(stack, stream, now)?;
+        self.write_binaries(&map, stream, now)?;
         let room = MISSING_MAX.saturating_sub(self.missing.len());
         let code = &self.code;
         let missing = addresses.iter().filter(|&&address| !covers(code, address)).map(place);
@@ -101,15 +108,36 @@ impl Modules {
             .any(|address| waited || has_room && !self.missing.contains(&place(address)))
     }
 
-    /// Writes the map, if its code has changed, and the files that are not in the stream yet.
-    fn write(&mut self, stream: &mut Stream, now: Timestamp) -> Result<()> {
-        let text = self.write_map(stream, now)?;
-        self.write_binaries(&text, stream, now)
+    /// Writes the map by which a stack means something, if its code is not that of the last one; gives its text then.
+    /// That is the map of now, if no code was unloaded since the stack was made.
+    fn write_map_for(&mut self, stack: Node, stream: &mut Stream, now: Timestamp) -> Result<Vec<u8>> {
+        let map = earlier::read().ok();
+        // Only now, so that what is unloaded while the map is read is not missed.
+        self.take_earlier();
+        let older = self.earlier.partition_point(|map| map.before <= stack);
+        let since = older.checked_sub(1).and_then(|last| self.earlier.get(last)).map(|map| map.until);
+        since.into_iter().for_each(|since| stream.advance(since));
+        let map = self.earlier.get(older).map(|map| map.text.clone()).or(map);
+        self.write_map(map.unwrap_or_default(), stream, now)
     }
 
-    /// Writes the map, if its code has changed; gives its text then.
-    pub(super) fn write_map(&mut self, stream: &mut Stream, now: Timestamp) -> Result<Vec<u8>> {
-        let Ok(text) = read_maps() else { return Ok(Vec::new()) };
+    /// Takes the maps that were left.
+    pub(super) fn take_earlier(&mut self) {
+        earlier::take(|map| self.earlier.push_back(map));
+        let too_many = self.earlier.len().saturating_sub(earlier::KEPT_MAX);
+        self.earlier.drain(..too_many);
+    }
+
+    /// Writes the map that the first stack means something by; gives its text.
+    pub(super) fn write_first(&mut self, stream: &mut Stream, now: Timestamp) -> Result<Vec<u8>> {
+        self.write_map_for(Node::FIRST, stream, now)
+    }
+
+    /// Writes a map, if its code has changed; gives its text then.
+    fn write_map(&mut self, text: Vec<u8>, stream: &mut Stream, now: Timestamp) -> Result<Vec<u8>> {
+        if text.is_empty() {
+            return Ok(text);
+        }
         let code = || executable(&text).map(|Mapping { start, end, inode, .. }| Code { start, end, inode });
         if code().eq(self.code.iter().copied()) {
             return Ok(Vec::new());
@@ -154,24 +182,4 @@ fn code_at(code: &[Code], address: u64) -> Option<&Code> {
 
 fn place(address: &u64) -> u64 {
     address >> 16
-}
-
-fn read_maps() -> Result<Vec<u8>> {
-    let mut text = zeroed(MAPS_LEN).ok_or(Errno(libc::ENOMEM))?;
-    let descriptor = sys::open(c"/proc/thread-self/maps", Open::Read)?;
-    let mut len = 0;
-    let result = loop {
-        if len == text.len() {
-            text.try_reserve_exact(len).map_err(|_| Errno(libc::ENOMEM))?;
-            text.resize(2 * len, 0);
-        }
-        match sys::read(descriptor, text.get_mut(len..).unwrap_or_default()) {
-            Ok(0) => break Ok(()),
-            Ok(more) => len += more,
-            Err(errno) => break Err(errno),
-        }
-    };
-    sys::close(descriptor);
-    text.truncate(len);
-    result.map(|()| text)
 }

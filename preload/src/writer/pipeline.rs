@@ -53,7 +53,7 @@ impl Pipeline {
         match &mut self.way {
             Way::Direct(direct) => direct.advance(now),
             Way::Ordered(lanes) => {
-                lanes.events.conversion.advance(now);
+                lanes.events.advance(now);
             }
         }
     }
