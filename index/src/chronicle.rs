@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use bytehound_store::Column;
+use multiversion::multiversion;
 
 use crate::columns::Columns;
 
@@ -25,19 +26,18 @@ pub(crate) struct Chronicle<'a> {
 
 impl<'a> Chronicle<'a> {
     pub(crate) fn of(columns: &'a Columns<'a>) -> Self {
-        let mut total = 0;
-        let count = |words: &[u64]| {
-            let before = total;
-            total += words.iter().map(|word| word.count_ones()).sum::<u32>();
-            before
-        };
-        Self {
-            birth: &columns.birth,
-            death: &columns.death,
-            words: columns.chronicle,
-            deaths: &columns.deaths,
-            born: columns.chronicle.chunks(WORDS_BETWEEN).map(count).collect(),
-        }
+        let (words, deaths) = (columns.chronicle, &columns.deaths);
+        Self { birth: &columns.birth, death: &columns.death, words, deaths, born: born(words) }
+    }
+
+    /// Operations that all happen when their rows are born.
+    #[cfg(test)]
+    pub(crate) fn of_operations(
+        times: &'a Column<'a, u64>,
+        words: &'a [u64],
+        deaths: &'a Column<'a, u32>,
+    ) -> Self {
+        Self { birth: times, death: times, words, deaths, born: born(words) }
     }
 
     /// How many operations there are.
@@ -46,6 +46,7 @@ impl<'a> Chronicle<'a> {
     }
 
     /// How many rows are born before an operation.
+    #[inline(always)]
     pub(crate) fn born_before(&self, operation: usize) -> usize {
         let word = operation / 64;
         let group = word / WORDS_BETWEEN;
@@ -126,6 +127,18 @@ impl<'a> Chronicle<'a> {
     }
 }
 
+/// Births before each group of words. Compiled for each set of instructions.
+#[multiversion(targets("x86_64+avx2+bmi1+bmi2+lzcnt+popcnt"))]
+fn born(words: &[u64]) -> Vec<u32> {
+    let mut total = 0;
+    let count = |words: &[u64]| {
+        let before = total;
+        total += words.iter().map(|word| word.count_ones()).sum::<u32>();
+        before
+    };
+    words.chunks(WORDS_BETWEEN).map(count).collect()
+}
+
 /// The first of some ascending numbers for which something holds, as it does for all after it. Near ones are found soonest.
 fn first_where(among: Range<usize>, holds: impl Fn(usize) -> bool) -> usize {
     let (mut from, mut step) = (among.start, 1);
@@ -143,6 +156,18 @@ fn first_where(among: Range<usize>, holds: impl Fn(usize) -> bool) -> usize {
         }
     }
     from
+}
+
+/// Up to 64 operations in a row, a bit each.
+pub(crate) struct Word {
+    pub(crate) births: u64,
+    pub(crate) deaths: u64,
+}
+
+/// Who is told of operations word by word.
+pub(crate) trait VisitWords {
+    /// The word and the place in it, both counted from the first operation; the row, and whether it dies.
+    fn visit(&mut self, word: usize, place: usize, row: u32, dies: bool);
 }
 
 /// Operations of which the deaths are read.
@@ -185,32 +210,40 @@ impl Stretch<'_> {
         }
     }
 
-    /// Goes through the operations word by word, of each first the deaths and then the births. Tells the word and the place in
-    /// it, both counted from the first operation, the row, and whether it dies.
+    /// How many rows are born before an operation, and how many since each row that dies from there on.
     #[inline(always)]
-    pub(crate) fn walk_words(
-        &self,
-        operations: Range<usize>,
-        mut visit: impl FnMut(usize, usize, u32, bool),
-    ) {
-        let words = operations.start / 64..operations.end.div_ceil(64);
-        let mut born = self.chronicle.born_before(operations.start) as u32;
-        let mut since = &self.since[operations.start - born as usize - self.first_death..];
-        for (index, word) in words.enumerate() {
+    pub(crate) fn before(&self, operation: usize) -> (u32, &[u32]) {
+        let born = self.chronicle.born_before(operation);
+        (born as u32, &self.since[operation - born - self.first_death..])
+    }
+
+    /// The operations word by word.
+    #[inline(always)]
+    pub(crate) fn words(&self, operations: Range<usize>) -> impl Iterator<Item = Word> {
+        (operations.start / 64..operations.end.div_ceil(64)).map(move |word| {
             let within = operations.start.max(word * 64)..operations.end.min(word * 64 + 64);
             let all = u64::MAX >> (64 - within.len());
-            let mut births = self.chronicle.words[word] >> (within.start % 64) & all;
-            let mut deaths = !births & all;
+            let births = self.chronicle.words[word] >> (within.start % 64) & all;
+            Word { births, deaths: !births & all }
+        })
+    }
+
+    /// Goes through the operations word by word, of each first the deaths and then the births.
+    #[inline(always)]
+    pub(crate) fn walk_words(&self, operations: Range<usize>, visitor: &mut impl VisitWords) {
+        let (mut born, mut since) = self.before(operations.start);
+        for (index, Word { mut births, mut deaths }) in self.words(operations).enumerate() {
             let (dead, later) = since.split_at(deaths.count_ones() as usize);
             since = later;
             // What is born before a death of the word: all that is older, and what is neither it nor another death before.
             for (before, since) in (1_u32..).zip(dead) {
                 let place = deaths.trailing_zeros();
                 deaths &= deaths.wrapping_sub(1);
-                visit(index, place as usize, (born + place).wrapping_sub(before).wrapping_sub(*since), true);
+                let row = (born + place).wrapping_sub(before).wrapping_sub(*since);
+                visitor.visit(index, place as usize, row, true);
             }
             while births != 0 {
-                visit(index, births.trailing_zeros() as usize, born, false);
+                visitor.visit(index, births.trailing_zeros() as usize, born, false);
                 births &= births - 1;
                 born += 1;
             }

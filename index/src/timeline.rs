@@ -1,5 +1,6 @@
 //! What selected allocations did over time.
 
+mod by_512;
 mod change;
 mod compatible;
 mod few;

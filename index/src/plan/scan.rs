@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use bytehound_store::{Column, Number};
+use multiversion::multiversion;
 use rayon::prelude::*;
 
 use super::chains::lifetime;
@@ -15,6 +16,8 @@ use crate::row_set::{Block, Words, block_len, first_row, range_words};
 use crate::span::Span;
 use crate::{Blocks, Cancel, IndexError, RowSet};
 
+/// Rows of a column that are read at a time: few enough to stay in the nearest cache.
+const READ: usize = 4096;
 /// Looking a row up takes as long as reading so many.
 const SPARSE: usize = 32;
 
@@ -117,7 +120,16 @@ pub(super) fn keep<T: Number>(
         return keep_rows(first, words, |row| holds(column.at(row as usize)));
     }
     let mut buffer = Vec::new();
-    let values = column.read(block_from(first, column.len()), &mut buffer);
+    let rows = block_from(first, column.len());
+    for (words, start) in words.chunks_mut(READ / 64).zip(rows.clone().step_by(READ)) {
+        let values = column.read(start..rows.end.min(start + READ), &mut buffer);
+        keep_values(values, words, &holds);
+    }
+}
+
+/// Compiled for each set of instructions.
+#[multiversion(targets("x86_64+avx2+bmi1+bmi2+lzcnt+popcnt"))]
+fn keep_values<T: Number>(values: &[T], words: &mut [u64], holds: &impl Fn(T) -> bool) {
     for (word, chunk) in words.iter_mut().zip(values.chunks(64)).filter(|(word, _)| **word != 0) {
         *word &= bits(chunk.iter().map(|value| holds(*value)));
     }
@@ -179,6 +191,7 @@ fn block_from(first: u32, row_count: usize) -> Range<usize> {
 
 /// Up to 64 answers, the first in the lowest bit. They become bytes first, which compilers do many at a time; one
 /// multiplication then gathers the lowest bits of eight bytes in the highest byte.
+#[inline(always)]
 fn bits(answers: impl Iterator<Item = bool>) -> u64 {
     const GATHER: u64 = 0x0102_0408_1020_4080;
     let mut bytes = [0; 64];

@@ -24,7 +24,7 @@ impl Live {
 }
 
 /// What some operations changed, seen from before the first of them. Numbers wrap.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Change<N = i64> {
     pub(super) operations: Wrapping<N>,
     pub(super) allocated_bytes: Wrapping<N>,

@@ -1,8 +1,9 @@
 //! Operations added up side by side, with the widest instructions that the processor has: 64 operations in a row are a
 //! lane, and no lane waits for what is made of another.
-#![expect(unsafe_code, reason = "calling what needs certain instructions is unsafe: see the call")]
 
 use std::num::Wrapping;
+
+use multiversion::multiversion;
 
 use super::change::Change;
 
@@ -95,24 +96,9 @@ impl Changes {
     }
 }
 
-fn changes(steps: &[[i32; LANES]; STEPS], first: usize) -> Changes {
-    #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx2") {
-        // SAFETY: the processor has what the function is compiled with.
-        return unsafe { changes_by_256(steps, first) };
-    }
-    changes_plainly(steps, first)
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-fn changes_by_256(steps: &[[i32; LANES]; STEPS], first: usize) -> Changes {
-    changes_plainly(steps, first)
-}
-
 /// Inlined, to be compiled for each set of instructions.
-#[inline(always)]
-fn changes_plainly(steps: &[[i32; LANES]; STEPS], first: usize) -> Changes {
+#[multiversion(targets("x86_64+avx2"))]
+fn changes(steps: &[[i32; LANES]; STEPS], first: usize) -> Changes {
     let mut changes = Changes::NOTHING;
     for step in steps {
         let Some(operations) = step[first % LANES..].first_chunk::<SIDE>() else { break };

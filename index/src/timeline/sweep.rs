@@ -7,7 +7,7 @@ use bytehound_store::Column;
 use rayon::prelude::*;
 
 use super::change::{Change, Live, timeline};
-use super::reader::Reader;
+use super::reader::{Reader, walk};
 use super::reallocs::Reallocs;
 use super::{Grid, Timeline};
 use crate::chronicle::Chronicle;
@@ -105,10 +105,10 @@ impl Sweep<'_> {
         change.reallocated = self.reallocs.reborn(rows[0]..rows[1]);
         let mut rest = operations;
         while let Some(&first) = self.reallocs.late_in(&rest).first() {
-            reader.walk(rest.start..first, &mut change)?;
+            walk(reader, rest.start..first, &mut change)?;
             rest.start = self.follow_late(first..rest.end, reader, &mut change)?;
         }
-        reader.walk(rest, &mut change)?;
+        walk(reader, rest, &mut change)?;
         Ok(change)
     }
 
@@ -124,10 +124,10 @@ impl Sweep<'_> {
         let late = self.reallocs.late_in(&(operations.start..end));
         let mut start = operations.start;
         for operation in late {
-            reader.walk(start..*operation, change)?;
+            walk(reader, start..*operation, change)?;
             start = operation + 1;
         }
-        reader.walk(start..end, change)?;
+        walk(reader, start..end, change)?;
         for operation in late {
             let (row, births) = self.chronicle.operation(*operation);
             reader.operation(row, births, change);

@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use bytemuck::{Pod, Zeroable};
+use multiversion::multiversion;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::BLOCK_LEN;
@@ -141,7 +142,12 @@ impl<'a, T: Number> BlockColumn<'a, T> {
     }
 }
 
-/// Whole frames are unpacked where they are to be.
+/// Whole frames are unpacked where they are to be, with the widest instructions that the processor has: all of it is inlined,
+/// to be compiled for each set of them.
+#[multiversion(targets(
+    "x86_64+avx512f+avx512dq+avx512bw+avx512vl+avx512cd+avx2+bmi1+bmi2+lzcnt+popcnt",
+    "x86_64+avx2+bmi1+bmi2+lzcnt+popcnt"
+))]
 fn write_frames<T: Number>(packed: PackedWords<'_>, start: usize, out: &mut [T]) {
     let (first, rest) = out.split_at_mut(out.len().min(start.next_multiple_of(FRAME) - start));
     let (frames, last) = rest.as_chunks_mut::<FRAME>();

@@ -162,7 +162,7 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    #[inline]
+    #[inline(always)]
     fn from_head(head: u64) -> Self {
         Self {
             base: (head >> 32) as u32,
@@ -188,7 +188,7 @@ pub(super) struct PackedWords<'a> {
 
 impl<'a> PackedWords<'a> {
     /// How the frame is coded, and the words from its codes on.
-    #[inline]
+    #[inline(always)]
     fn frame(self, index: usize) -> (Frame, &'a [u64]) {
         let head = self.words[1 + index];
         let place = (head & 0x1_ffff) as usize;
@@ -196,12 +196,12 @@ impl<'a> PackedWords<'a> {
     }
 
     /// What is added to the codes of a frame.
-    #[inline]
+    #[inline(always)]
     fn below(self, frame: &Frame) -> u64 {
         self.words[0].wrapping_add(frame.base.into()).wrapping_sub(frame.has_largest.into())
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn at<T: Number>(self, index: usize) -> T {
         let (frame, codes) = self.frame(index / FRAME);
         let at = index % FRAME;
@@ -220,7 +220,7 @@ impl<'a> PackedWords<'a> {
     }
 
     /// All numbers of one frame.
-    #[inline]
+    #[inline(always)]
     pub(super) fn unpack<T: Number>(self, index: usize, out: &mut [T; FRAME]) {
         let (frame, codes) = self.frame(index);
         let below = self.below(&frame);
@@ -255,7 +255,7 @@ struct Rest<'a> {
 }
 
 impl<'a> Rest<'a> {
-    #[inline]
+    #[inline(always)]
     fn of(frame: &Frame, codes: &'a [u64]) -> Self {
         let map_at = LANES * frame.narrow as usize;
         Self {
@@ -265,7 +265,7 @@ impl<'a> Rest<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn at(&self, at: usize) -> u64 {
         let (map, bit) = (self.is_wide[at / 64], at % 64);
         if map >> bit & 1 == 0 {
@@ -276,7 +276,7 @@ impl<'a> Rest<'a> {
     }
 
     /// Adds all of them to the codes.
-    #[inline]
+    #[inline(always)]
     fn add_to(&self, codes: &mut [u64; FRAME], narrow: u32) {
         let (halves, _) = codes.as_chunks_mut::<64>();
         let mut number = 0;
@@ -290,7 +290,7 @@ impl<'a> Rest<'a> {
     }
 
     /// Of the wide code with this number among them.
-    #[inline]
+    #[inline(always)]
     fn number(&self, number: usize) -> u64 {
         let bit = number * self.bits as usize;
         two_words(self.words[bit / 64], self.words[bit / 64 + 1], bit % 64) & lowest_bits(self.bits)

@@ -1,6 +1,7 @@
 //! Numbers to the words of a packed block, with the widest instructions that the processor has: [`super::packed`] says what
 //! the words are.
-#![expect(unsafe_code, reason = "calling what needs certain instructions is unsafe: see the two calls")]
+
+use multiversion::multiversion;
 
 use super::packed::{
     COUNTING, Extremes, FRAME, Frame, LANES, Number, head_len, lowest_bits, with_steps, with_widths,
@@ -14,39 +15,13 @@ const SPLIT_MIN: u32 = 4;
 const TURNS: usize = 4;
 
 /// The bits that are left out, the words, which are put into memory that is empty, and what the numbers lie between.
-pub(super) fn pack<T: Number>(numbers: &[T], words: Vec<u64>) -> (u64, Vec<u64>, Extremes) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        macro_rules! has {
-            ($($feature:tt)*) => { $(is_x86_feature_detected!($feature))&&* };
-        }
-        if has!("avx512f" "avx512dq" "avx512bw" "avx512vl" "avx512cd" "avx2" "bmi1" "bmi2" "lzcnt") {
-            // SAFETY: the processor has every feature that the function is compiled with.
-            return unsafe { pack_by_512(numbers, words) };
-        }
-        if has!("avx2" "bmi1" "bmi2" "lzcnt") {
-            // SAFETY: as above.
-            return unsafe { pack_by_256(numbers, words) };
-        }
-    }
-    pack_plainly(numbers, words)
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx512cd,avx2,bmi1,bmi2,lzcnt")]
-fn pack_by_512<T: Number>(numbers: &[T], words: Vec<u64>) -> (u64, Vec<u64>, Extremes) {
-    pack_plainly(numbers, words)
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt")]
-fn pack_by_256<T: Number>(numbers: &[T], words: Vec<u64>) -> (u64, Vec<u64>, Extremes) {
-    pack_plainly(numbers, words)
-}
-
+///
 /// All of it is inlined, to be compiled for each set of instructions.
-#[inline(always)]
-fn pack_plainly<T: Number>(numbers: &[T], words: Vec<u64>) -> (u64, Vec<u64>, Extremes) {
+#[multiversion(targets(
+    "x86_64+avx512f+avx512dq+avx512bw+avx512vl+avx512cd+avx2+bmi1+bmi2+lzcnt+popcnt",
+    "x86_64+avx2+bmi1+bmi2+lzcnt+popcnt"
+))]
+pub(super) fn pack<T: Number>(numbers: &[T], words: Vec<u64>) -> (u64, Vec<u64>, Extremes) {
     let (mut used, mut least) = (0, LARGEST);
     let (mut most, mut largest) = (0, 0);
     for number in numbers {
