@@ -125,6 +125,13 @@ impl Place {
 mod tests {
     use super::super::rule::{Base, Frame};
     use super::*;
+    use std::sync::{Mutex, MutexGuard, PoisonError};
+
+    /// One test at a time: what one forgets, another may be counting.
+    fn alone() -> MutexGuard<'static, ()> {
+        static TABLES: Mutex<()> = Mutex::new(());
+        TABLES.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 
     fn rule(words: i64) -> Rule {
         Rule::Frame(Frame::new(Base::Sp, words * 8, None, None).unwrap())
@@ -132,6 +139,7 @@ mod tests {
 
     #[test]
     fn a_rule_is_found_under_its_own_address_only() {
+        let _alone = alone();
         let base = 0x5555_0000_0000;
         (0..1000).for_each(|n| insert(base + n * 13, rule(n as i64 + 1)));
         for n in 0..1000 {
@@ -145,6 +153,7 @@ mod tests {
 
     #[test]
     fn the_table_grows_with_the_program() {
+        let _alone = alone();
         let base = 0x6666_0000_0000;
         let all = 0..len(1) as u64 / 2;
         for _ in 0..4 {
@@ -158,6 +167,7 @@ mod tests {
 
     #[test]
     fn rules_of_a_range_are_forgotten_and_no_others() {
+        let _alone = alone();
         let base = 0x7777_0000_0000;
         (0..100).for_each(|n| insert(base + n, rule(n as i64 + 1)));
         forget(base + 10, base + 20);

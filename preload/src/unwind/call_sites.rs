@@ -14,6 +14,8 @@ use crate::arch::Registers;
 
 const SETS: usize = 512;
 const RETURNS: usize = 256;
+/// Hooks are told apart by a few bits of their addresses.
+const LATEST: usize = 8;
 /// Calls that differ only further out lie in one set.
 const WAYS: usize = 4;
 /// Slots of the longest way: then a site takes two cache lines.
@@ -24,6 +26,8 @@ pub(super) struct CallSites {
     returns: [Return; RETURNS],
     sets: [Set; SETS],
     sites: [[Site; WAYS]; SETS],
+    /// Of some hooks, the site that was met last: its set and its place there.
+    latest: [(u16, u8); LATEST],
 }
 
 /// Where the return address of a frame lies: so many bytes above the stack pointer at a call from this address.
@@ -119,14 +123,29 @@ impl CallSites {
         self.returns[Return::place(caller)] = Return { ip: caller.ip, distance };
     }
 
-    /// What is known of such calls.
+    /// What is known of such calls: the set, and in it the places and sites.
     #[inline(always)]
-    pub(super) fn of(&self, call: Call<'_>) -> impl Iterator<Item = (Node, &Site)> {
+    pub(super) fn of(&self, call: Call<'_>) -> (usize, impl Iterator<Item = (usize, &Site)>) {
         let (set, tag) = call.place();
-        let Set { tags, nodes, .. } = &self.sets[set];
-        let sites = tags.iter().zip(nodes.iter().copied().zip(&self.sites[set]));
-        let tagged = sites.filter(move |(site_tag, _)| **site_tag == tag).map(|(_, site)| site);
-        tagged.filter(move |(_, site)| site.is(call))
+        let tags = self.sets[set].tags.iter().zip(self.sites[set].iter().enumerate());
+        let tagged = tags.filter(move |(site_tag, _)| **site_tag == tag).map(|(_, site)| site);
+        (set, tagged.filter(move |(_, site)| site.is(call.caller, call.leaf, call.filling)))
+    }
+
+    /// The site of the hook's call before, if this call may be the same: many come from one loop.
+    #[inline(always)]
+    pub(super) fn latest(&self, caller: &Registers, leaf: u64, filling: u32) -> Option<(Node, &Site)> {
+        let (set, place) = self.latest[latest(leaf)];
+        let (set, place) = (usize::from(set) % SETS, usize::from(place) % WAYS);
+        let site = &self.sites[set][place];
+        site.is(caller, leaf, filling).then(|| (self.sets[set].nodes[place], site))
+    }
+
+    /// A site was met: the number of its stack.
+    #[inline(always)]
+    pub(super) fn meet(&mut self, leaf: u64, set: usize, place: usize) -> Node {
+        self.latest[latest(leaf)] = (set as u16, place as u8);
+        self.sets[set].nodes[place]
     }
 
     /// Where a stack with this number is remembered, if it is here or was met before.
@@ -136,6 +155,12 @@ impl CallSites {
         let place = self.sets[set].place_for(node, tag)?;
         Some(&mut self.sites[set][place])
     }
+}
+
+/// Where the latest site of a hook stands.
+#[inline(always)]
+fn latest(leaf: u64) -> usize {
+    (leaf >> 4) as usize % LATEST
 }
 
 impl Return {
@@ -199,12 +224,12 @@ impl Site {
         usize::from(self.depth)
     }
 
-    /// Whether it is of this call.
+    /// Whether it is of a call of the hook `leaf`.
     #[inline(always)]
-    fn is(&self, call: Call<'_>) -> bool {
-        let &Registers { ip, sp, .. } = call.caller;
-        (self.ip, self.sp, self.leaf, self.filling) == (ip, sp, call.leaf, call.filling)
-            && self.caller == Needed::of(call.caller, self.needs)
+    fn is(&self, caller: &Registers, leaf: u64, filling: u32) -> bool {
+        let &Registers { ip, sp, .. } = caller;
+        (self.ip, self.sp, self.leaf, self.filling) == (ip, sp, leaf, filling)
+            && self.caller == Needed::of(caller, self.needs)
     }
 
     /// Whether the way still leads to `outer`, as the last walk entered it.

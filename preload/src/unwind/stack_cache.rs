@@ -84,9 +84,13 @@ impl StackCache {
         generation: u32,
         region: &Region,
     ) -> Node {
-        let call = self.sites.call(&caller, leaf, self.filling, machine);
-        if let Some(node) = self.met(call, machine) {
+        let latest = self.sites.latest(&caller, leaf, self.filling);
+        if let Some((node, _)) = latest.filter(|(_, site)| self.still_leads_on(site, machine)) {
             return node;
+        }
+        let call = self.sites.call(&caller, leaf, self.filling, machine);
+        if let Some((set, place)) = self.met(call, machine) {
+            return self.sites.meet(leaf, set, place);
         }
         let (mut kept, mut fresh) = self.find(caller, leaf, machine);
         if kept + fresh > FRAMES_MAX {
@@ -101,11 +105,11 @@ impl StackCache {
         node
     }
 
-    /// The stack of a call that was met lately, if all is as it was then.
+    /// The site of a call that was met lately, if all is as it was then.
     #[inline(always)]
-    fn met(&self, call: Call<'_>, machine: &impl Machine) -> Option<Node> {
-        let mut sites = self.sites.of(call);
-        sites.find(|(_, site)| self.still_leads_on(site, machine)).map(|(node, _)| node)
+    fn met(&self, call: Call<'_>, machine: &impl Machine) -> Option<(usize, usize)> {
+        let (set, mut sites) = self.sites.of(call);
+        sites.find(|(_, site)| self.still_leads_on(site, machine)).map(|(place, _)| (set, place))
     }
 
     /// Whether the way from a site leads to a frame of the last walk, and all outside of that are as they were.
