@@ -33,7 +33,8 @@ pub(super) struct Reader<'a> {
     /// The operations that were read last.
     stretch: Stretch<'a>,
     read_to: usize,
-    /// What is [`known`] of some rows, each in the place of its number modulo [`NEAR`].
+    /// Of some rows the size and one more, [`LARGE`] if that is too much; 0 if the row is not asked for. Each in the place of its
+    /// number modulo [`NEAR`].
     near: Box<[u16]>,
     /// These rows.
     rows: Range<usize>,
