@@ -35,6 +35,16 @@ fn libraries_loaded_in_turn_at_the_same_address_are_told_apart() -> Result<()> {
 }
 
 #[test]
+fn libraries_that_come_and_go_while_mappings_are_looked_at_are_told_apart() -> Result<()> {
+    let folder = tempdir()?;
+    let program = compile("plugins_watched.c", folder.path())?;
+    plugin(folder.path(), "first_plugin", &[])?;
+    plugin(folder.path(), "second_plugin", &["-DPADDED"])?;
+    check(&Run::of_program(folder, &program, &["./first_plugin.so", "./second_plugin.so"])?)?;
+    Ok(())
+}
+
+#[test]
 fn libraries_that_were_unloaded_before_the_writer_came_are_told_apart() -> Result<()> {
     for format in ["2", "0.11"] {
         let folder = tempdir()?;

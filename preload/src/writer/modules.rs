@@ -11,6 +11,7 @@ use bytehound_format::v2::batch::Node;
 
 use super::generated::GeneratedNames;
 use super::stream::Stream;
+use crate::clock::Tick;
 use crate::maps::earlier::{self, Earlier};
 use crate::maps::{self, Mapping};
 use crate::sys::Result;
@@ -78,8 +79,11 @@ impl Modules {
             self.missing.clear();
         }
         self.generation = generation.max(self.generation);
-        let map = self.write_map_for(stack, stream, now)?;
-        self.write_binaries(&map, stream, now)?;
+        let (map, since) = self.map_for(stack);
+        stream.tell_early(since, |stream| {
+            let map = self.write_map(map, stream, now)?;
+            self.write_binaries(&map, stream, now)
+        })?;
         let room = MISSING_MAX.saturating_sub(self.missing.len());
         let code = &self.code;
         let missing = addresses.iter().filter(|&&address| !covers(code, address)).map(place);
@@ -108,17 +112,15 @@ impl Modules {
             .any(|address| waited || has_room && !self.missing.contains(&place(address)))
     }
 
-    /// Writes the map by which a stack means something, if its code is not that of the last one; gives its text then.
-    /// That is the map of now, if no code was unloaded since the stack was made.
-    fn write_map_for(&mut self, stack: Node, stream: &mut Stream, now: Timestamp) -> Result<Vec<u8>> {
-        let map = earlier::read().ok();
+    /// The map by which a stack means something, and since when: that of now, if no code was unloaded since the stack was
+    /// made. Empty if it can't be read.
+    fn map_for(&mut self, stack: Node) -> (Vec<u8>, Option<Tick>) {
+        let map = earlier::read().unwrap_or_default();
         // Only now, so that what is unloaded while the map is read is not missed.
         self.take_earlier();
         let older = self.earlier.partition_point(|map| map.before <= stack);
         let since = older.checked_sub(1).and_then(|last| self.earlier.get(last)).map(|map| map.until);
-        since.into_iter().for_each(|since| stream.advance(since));
-        let map = self.earlier.get(older).map(|map| map.text.clone()).or(map);
-        self.write_map(map.unwrap_or_default(), stream, now)
+        (self.earlier.get(older).map_or(map, |map| map.text.clone()), since)
     }
 
     /// Takes the maps that were left.
@@ -130,7 +132,8 @@ impl Modules {
 
     /// Writes the map that the first stack means something by; gives its text.
     pub(super) fn write_first(&mut self, stream: &mut Stream, now: Timestamp) -> Result<Vec<u8>> {
-        self.write_map_for(Node::FIRST, stream, now)
+        let (map, _) = self.map_for(Node::FIRST);
+        self.write_map(map, stream, now)
     }
 
     /// Writes a map, if its code has changed; gives its text then.

@@ -41,6 +41,11 @@ impl Output {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn to(file: Descriptor) -> Self {
+        Self(Some(file))
+    }
+
     pub(super) fn descriptor(&self) -> Option<Descriptor> {
         self.0
     }

@@ -35,12 +35,15 @@ enum Way {
 }
 
 impl Pipeline {
-    pub(super) fn new(start: &Start, stream: Stream) -> Self {
+    pub(super) fn new(start: &Start, mut stream: Stream) -> Self {
         let modules = Modules::new(start.settings.write_binaries_to_output, start.process);
         let conversion = Conversion::measured(start.moment);
         let culling = culling(&start.settings);
         let way = match (start.settings.format, &culling) {
-            (Format::V2, None) => Way::Direct(Direct::new(stream, conversion, modules)),
+            (Format::V2, None) => {
+                stream.mark(start.moment.tick);
+                Way::Direct(Direct::new(stream, conversion, modules))
+            }
             _ => Way::Ordered(Lanes::new(Events::new(stream, conversion, modules, culling))),
         };
         let maps = Watch::new(start.settings.gathers_maps());
@@ -129,7 +132,11 @@ impl Pipeline {
         let complete = Complete { before: round.before.0, pair, dropped: round.lost };
         self.stream().block(BlockKind::Complete, [&complete.to_bytes(), &[], &[]])?;
         // What is told from here on, happens after all that was told before.
-        self.stream().advance(round.before);
+        match &mut self.way {
+            Way::Direct(direct) => direct.stream.mark(round.before),
+            // What is in one order stays in it.
+            Way::Ordered(lanes) => lanes.events.stream.advance(round.before),
+        }
         Ok(())
     }
 

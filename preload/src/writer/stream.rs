@@ -33,6 +33,8 @@ pub(super) struct Stream {
     container: Container,
     /// When the rare events of now happen.
     tick: Tick,
+    /// What is told to be early happens at this tick: nothing in the file comes after it that was not told yet.
+    early: Option<Tick>,
 }
 
 impl Stream {
@@ -44,7 +46,7 @@ impl Stream {
                 Container::V2 { blocks, start: Some(start(moment)), scratch: Vec::with_capacity(PIECE) }
             }
         };
-        Ok(Self { container, tick: moment.tick })
+        Ok(Self { container, tick: moment.tick, early: None })
     }
 
     #[inline]
@@ -73,6 +75,29 @@ impl Stream {
             Container::V2 { blocks, .. } => blocks.put(kind, parts),
             Container::V0_11(_) => Ok(()),
         }
+    }
+
+    /// All heap events of earlier ticks than this one were told; those that are told from here on may refer to what is told
+    /// early.
+    pub(super) fn mark(&mut self, before: Tick) {
+        self.early = Some(before);
+        self.advance(before);
+    }
+
+    /// Tells what heap events that are told later may refer to, though they happened before rare events that were told
+    /// already: what was seen of the program's mappings was seen while it went on. It happens since `since`, if that is known.
+    pub(super) fn tell_early<T>(
+        &mut self,
+        since: Option<Tick>,
+        tell: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<T> {
+        let Some(early) = self.early else { return tell(self) };
+        // Ticks of one block do not go back.
+        self.flush()?;
+        let now = core::mem::replace(&mut self.tick, since.map_or(early, |since| since.max(early)));
+        let told = tell(self);
+        self.advance(now);
+        told
     }
 
     /// Rare events happen at `tick` from here on.
@@ -242,5 +267,62 @@ pub(super) fn reason(Errno(number): Errno) -> &'static str {
         libc::EFBIG => "the file would become larger than allowed",
         libc::EPIPE => "nobody reads it any more",
         _ => "it can't be written",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytehound_format::Reader;
+    use std::fs::File;
+
+    fn header() -> Event<'static> {
+        Event::Header(HeaderBody {
+            id: DataId { a: 1, b: 2 },
+            initial_timestamp: Timestamp(0),
+            timestamp: Timestamp(0),
+            wall_clock_secs: 0,
+            wall_clock_nsecs: 0,
+            pid: 1,
+            cmdline: b"program".into(),
+            executable: b"program".into(),
+            arch: arch::NAME.into(),
+            flags: 1,
+            pointer_size: 8,
+        })
+    }
+
+    #[test]
+    fn what_is_told_early_comes_before_what_was_seen_meanwhile() {
+        let path = std::env::temp_dir().join(format!("bytehound-early-{}.dat", std::process::id()));
+        let name = CString::new(path.to_str().unwrap()).unwrap();
+        let output = Output::to(sys::open(&name, Open::Create).unwrap());
+        let moment = Pair { tick: Tick(10), nanoseconds: 10 };
+        let mut stream = Stream::new(output, &Settings::default(), moment).unwrap();
+        stream.event(&header()).unwrap();
+        stream.container.end_start().unwrap();
+        let file = |path: &'static str| Event::File64 {
+            timestamp: Timestamp(0),
+            path: path.into(),
+            contents: b"".into(),
+        };
+        stream.mark(Tick(100));
+        stream.event_at(Tick(500), &file("seen at 500")).unwrap();
+        stream.tell_early(None, |stream| stream.event(&file("early"))).unwrap();
+        stream.event(&file("after that")).unwrap();
+        stream.tell_early(Some(Tick(300)), |stream| stream.event(&file("since 300"))).unwrap();
+        stream.mark(Tick(400));
+        stream.tell_early(Some(Tick(300)), |stream| stream.event(&file("since the mark"))).unwrap();
+        stream.flush().unwrap();
+
+        let mut reader = Reader::new(File::open(&path).unwrap()).unwrap();
+        let mut told = Vec::new();
+        while let Some(event) = reader.next_event().unwrap() {
+            if let Event::File64 { path, .. } = event {
+                told.push(path.into_owned());
+            }
+        }
+        sys::unlink(&name).unwrap();
+        assert_eq!(told, ["early", "since 300", "since the mark", "seen at 500", "after that"]);
     }
 }
