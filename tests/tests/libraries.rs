@@ -8,9 +8,9 @@ use bytehound_tests::{
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use tempfile::tempdir;
+use tempfile::{TempDir, tempdir};
 
 /// Compiles `plugin.c` into a folder, with its one function named so.
 fn plugin(folder: &Path, name: &str, flags: &[&str]) -> Result<()> {
@@ -24,38 +24,41 @@ fn library(folder: &Path, source: &str, name: &str, flags: &[&str]) -> Result<()
     Ok(())
 }
 
-#[test]
-fn libraries_loaded_in_turn_at_the_same_address_are_told_apart() -> Result<()> {
+/// The two libraries that lie at the same addresses, as arguments.
+const PLUGINS: [&str; 2] = ["./first_plugin.so", "./second_plugin.so"];
+
+/// Compiles a program and [`PLUGINS`] into a folder.
+fn with_plugins(source: &str) -> Result<(TempDir, PathBuf)> {
     let folder = tempdir()?;
-    let program = compile("plugins.c", folder.path())?;
+    let program = compile(source, folder.path())?;
     plugin(folder.path(), "first_plugin", &[])?;
     plugin(folder.path(), "second_plugin", &["-DPADDED"])?;
-    check(&Run::of_program(folder, &program, &["./first_plugin.so", "./second_plugin.so"])?)?;
+    Ok((folder, program))
+}
+
+#[test]
+fn libraries_loaded_in_turn_at_the_same_address_are_told_apart() -> Result<()> {
+    let (folder, program) = with_plugins("plugins.c")?;
+    check(&Run::of_program(folder, &program, &PLUGINS)?)?;
     Ok(())
 }
 
 #[test]
 fn libraries_that_come_and_go_while_mappings_are_looked_at_are_told_apart() -> Result<()> {
-    let folder = tempdir()?;
-    let program = compile("plugins_watched.c", folder.path())?;
-    plugin(folder.path(), "first_plugin", &[])?;
-    plugin(folder.path(), "second_plugin", &["-DPADDED"])?;
-    check(&Run::of_program(folder, &program, &["./first_plugin.so", "./second_plugin.so"])?)?;
+    let (folder, program) = with_plugins("plugins_watched.c")?;
+    check(&Run::of_program(folder, &program, &PLUGINS)?)?;
     Ok(())
 }
 
 #[test]
 fn libraries_that_were_unloaded_before_the_writer_came_are_told_apart() -> Result<()> {
     for format in ["2", "0.11"] {
-        let folder = tempdir()?;
-        let program = compile("plugins.c", folder.path())?;
-        plugin(folder.path(), "first_plugin", &[])?;
-        plugin(folder.path(), "second_plugin", &["-DPADDED"])?;
+        let (folder, program) = with_plugins("plugins.c")?;
         // Opening a pipe that nobody reads holds the writer up.
         let pipe = folder.path().join("pipe");
         ensure!(run(Command::new("mkfifo").arg(&pipe))?.code == Some(0), "cannot make a pipe");
         let mut command = Command::new(&program);
-        command.args(["./first_plugin.so", "./second_plugin.so"]).current_dir(folder.path());
+        command.args(PLUGINS).current_dir(folder.path());
         command.env("LD_PRELOAD", capture_library()).env("MEMORY_PROFILER_FORMAT", format);
         let mut child = command.env("MEMORY_PROFILER_OUTPUT", &pipe).stdout(Stdio::piped()).spawn()?;
         let output = BufReader::new(child.stdout.as_mut().context("no output")?);
@@ -73,11 +76,8 @@ fn libraries_that_were_unloaded_before_the_writer_came_are_told_apart() -> Resul
 
 #[test]
 fn threads_load_and_unload_libraries_all_at_once() -> Result<()> {
-    let folder = tempdir()?;
-    let program = compile("dl_threads.c", folder.path())?;
-    plugin(folder.path(), "first_plugin", &[])?;
-    plugin(folder.path(), "second_plugin", &["-DPADDED"])?;
-    check(&Run::of_program(folder, &program, &["./first_plugin.so", "./second_plugin.so"])?)?;
+    let (folder, program) = with_plugins("dl_threads.c")?;
+    check(&Run::of_program(folder, &program, &PLUGINS)?)?;
     Ok(())
 }
 

@@ -33,7 +33,7 @@ pub(super) struct Stream {
     container: Container,
     /// When the rare events of now happen.
     tick: Tick,
-    /// What is told to be early happens at this tick: nothing in the file comes after it that was not told yet.
+    /// When what is told early happens: all heap events of before were told. None if what is told stays in its order.
     early: Option<Tick>,
 }
 
@@ -80,7 +80,8 @@ impl Stream {
     /// All heap events of earlier ticks than this one were told; those that are told from here on may refer to what is told
     /// early.
     pub(super) fn mark(&mut self, before: Tick) {
-        self.early = Some(before);
+        // The first mark may be one of before the start, if a thread was within a hook then.
+        self.early = self.early.max(Some(before));
         self.advance(before);
     }
 
@@ -313,6 +314,8 @@ mod tests {
         stream.tell_early(Some(Tick(300)), |stream| stream.event(&file("since 300"))).unwrap();
         stream.mark(Tick(400));
         stream.tell_early(Some(Tick(300)), |stream| stream.event(&file("since the mark"))).unwrap();
+        stream.mark(Tick(0));
+        stream.tell_early(None, |stream| stream.event(&file("since the latest mark"))).unwrap();
         stream.flush().unwrap();
 
         let mut reader = Reader::new(File::open(&path).unwrap()).unwrap();
@@ -323,6 +326,7 @@ mod tests {
             }
         }
         sys::unlink(&name).unwrap();
-        assert_eq!(told, ["early", "since 300", "since the mark", "seen at 500", "after that"]);
+        let early = ["early", "since 300", "since the mark", "since the latest mark"];
+        assert_eq!(told, [&early[..], &["seen at 500", "after that"]].concat());
     }
 }
