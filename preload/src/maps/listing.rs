@@ -107,6 +107,7 @@ fn take_line(line: &[u8], mappings: &mut Vec<Listed>, names: &mut Vec<u8>) {
         let start = names.len() as u32;
         names.extend_from_slice(mapping.name);
         let flag = |is, flag| if is { flag } else { 0 };
+        give_way(mappings, mapping.start);
         mappings.push(Listed {
             start: mapping.start,
             end: mapping.end,
@@ -121,6 +122,15 @@ fn take_line(line: &[u8], mappings: &mut Vec<Listed>, names: &mut Vec<u8>) {
             usage: Usage::default(),
             name: (start, names.len() as u32),
         });
+    }
+}
+
+/// Takes out what the last mappings had from `start` on. The kernel lists a mapping anew if it has grown since it was
+/// listed: where two overlap, the later one is as things are.
+fn give_way(mappings: &mut Vec<Listed>, start: u64) {
+    while mappings.pop_if(|before| before.start >= start).is_some() {}
+    if let Some(before) = mappings.last_mut() {
+        before.end = before.end.min(start);
     }
 }
 
@@ -167,6 +177,25 @@ mod tests {
         assert_eq!(two.usage, Usage { shared_clean: 4, ..Usage::default() });
         assert_eq!((two.flags, two.offset, two.inode), (READABLE | EXECUTABLE | SHARED, 0x1000, 42));
         assert_eq!(names, b"/lib/x");
+    }
+
+    #[test]
+    fn a_mapping_that_grew_while_it_was_listed_is_there_once() {
+        let listed = |lines: &[&str]| -> Vec<_> {
+            let listing = Listing::of(lines, Tick(1));
+            listing.mappings.iter().map(|listed| (listed.start, listed.end, listed.usage.anonymous)).collect()
+        };
+        let upwards = [
+            "1000-2000 r--p 00000000 00:00 0 ",
+            "3000-5000 rw-p 00000000 00:00 0 ",
+            "Anonymous:             8 kB",
+            "3000-6000 rw-p 00000000 00:00 0 ",
+            "Anonymous:            12 kB",
+            "6000-9000 ---p 00000000 00:00 0 ",
+        ];
+        assert_eq!(listed(&upwards), [(0x1000, 0x2000, 0), (0x3000, 0x6000, 12), (0x6000, 0x9000, 0)]);
+        let downwards = ["1000-5000 ---p 00000000 00:00 0 ", "3000-6000 rw-p 00000000 00:00 0 "];
+        assert_eq!(listed(&downwards), [(0x1000, 0x3000, 0), (0x3000, 0x6000, 0)]);
     }
 
     #[test]
