@@ -108,7 +108,7 @@ struct Made {
 }
 
 /// Writes cells and columns. What takes one processor alone comes first, and the columns last: they can be made on all that
-/// are free by then. The names wait for the end of the replay, when the memory that it takes has become less.
+/// are free by then.
 fn make(
     loaded: &Loaded,
     name: impl FnOnce(&Loaded) -> Result<Symbols, IndexError> + Send,
@@ -117,20 +117,20 @@ fn make(
     (cells, segment): (&mut dyn SummaryWriter, &mut SegmentWriter),
     steps: &Steps<'_>,
 ) -> Result<Made, IndexError> {
-    let sum_and_name = || {
+    let sum_and_write = || {
         let replayed = replay(source, cells, steps)?;
-        Ok::<_, IndexError>((replayed, find_names(loaded, name, steps)?))
-    };
-    let put_in_order_and_write = || {
-        let chronicle = Chronicle::of(rows, &source.history, &loaded.scratch)?;
         let members = write_columns(segment, rows, &loaded.scratch, steps)?;
         segment.sync_meanwhile()?;
         write_chains(segment, &loaded.scratch, members.as_slice(), rows.rows.chains)?;
-        Ok::<_, IndexError>(chronicle)
+        Ok::<_, IndexError>(replayed)
     };
-    let (summed, written) = rayon::join(sum_and_name, put_in_order_and_write);
-    let (replayed, named) = summed?;
-    Ok(Made { replayed, chronicle: written?, named })
+    let put_in_order_and_name = || {
+        let chronicle = Chronicle::of(rows, &source.history, &loaded.scratch)?;
+        Ok::<_, IndexError>((chronicle, find_names(loaded, name, steps)?))
+    };
+    let (summed, named) = rayon::join(sum_and_write, put_in_order_and_name);
+    let (replayed, (chronicle, named)) = (summed?, named?);
+    Ok(Made { replayed, chronicle, named })
 }
 
 /// What is known once names were found.
