@@ -92,7 +92,7 @@ impl<N: Name> BlockTable<N> {
     /// Something of what lies at a place, for the same reason.
     #[inline]
     pub(super) fn glance_at(&self, place: u32) -> u32 {
-        self.blocks.get(place as usize).map_or(0, |block| block.life.row)
+        self.blocks.get(place as usize).map_or(0, |block| block.name.digest() as u32 ^ block.life.chain)
     }
 
     /// Whether a name has a block.
