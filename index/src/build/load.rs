@@ -78,10 +78,12 @@ pub fn load(
         let (feed, matching) = Feed::start(scope, rows);
         let mut loader = Loader::new(reader.header().clone(), store, scratch);
         let read = loader.read(&mut reader, feed, size, observer);
+        // While the last rows are matched.
+        let backtraces = loader.finish_stacks();
         // When the matching failed, the reading did so only because of that.
         let (rows, defects) = matching.finish()?;
         loader.defects.add_matching(&defects);
-        Ok(loader.finish(rows, reader.frames_max(), read?))
+        Ok(loader.finish(rows, backtraces, reader.frames_max(), read?))
     })
 }
 
@@ -336,8 +338,18 @@ impl<'a> Loader<'a> {
         self.defects.note(&format!("when it was captured: {message}"));
     }
 
-    fn finish(mut self, rows: FinishedRows, frames_max: Option<u32>, events: u64) -> Loaded {
-        let backtraces = self.stacks.finish(&mut self.modules, &mut self.defects);
+    /// All stacks; there are none afterwards.
+    fn finish_stacks(&mut self) -> Backtraces {
+        std::mem::replace(&mut self.stacks, Stacks::new()).finish(&mut self.modules, &mut self.defects)
+    }
+
+    fn finish(
+        self,
+        rows: FinishedRows,
+        backtraces: Backtraces,
+        frames_max: Option<u32>,
+        events: u64,
+    ) -> Loaded {
         Loaded {
             scratch: self.scratch,
             header: self.header,

@@ -80,23 +80,25 @@ pub(super) fn write_beside(
         make(&loaded, name, &source, &ordered, (&mut *summaries, &mut segment), &steps)?;
     let mut manifest = summarize(&loaded, &mut replayed, &mut stacks, &symbols);
     manifest.bucket_width_us = bucket_width_us;
-    chronicle.write(&mut segment)?;
+    let dense = std::mem::take(&mut loaded.backtraces.dense);
     let mappings = std::mem::replace(&mut loaded.mappings, Mappings::new());
-    write_maps(&mut segment, mappings, &loaded.backtraces.dense, &mut symbols.table.strings)?;
-    write_mallopts(&mut segment, std::mem::take(&mut loaded.mallopts), &loaded.backtraces.dense)?;
+    let mallopts = std::mem::take(&mut loaded.mallopts);
     let thread_names = std::mem::replace(&mut loaded.thread_names, ThreadNames::new());
-    thread_names.write(&mut segment, &mut symbols.table.strings)?;
-    stacks.write(&symbols.table, &mut segment)?;
-
+    let write_segment = || {
+        chronicle.write(&mut segment)?;
+        write_maps(&mut segment, mappings, &dense, &mut symbols.table.strings)?;
+        write_mallopts(&mut segment, mallopts, &dense)?;
+        thread_names.write(&mut segment, &mut symbols.table.strings)?;
+        stacks.write(&symbols.table, &mut segment)?;
+        Ok(store.segments().put(key, segment.finish()?)?)
+    };
+    let write_summaries = || {
+        write_rest(&mut *summaries, &encode_manifest(&manifest), &replayed.summaries, &replayed.buckets)?;
+        drop(loaded);
+        Ok(summaries.finish()?)
+    };
     // Both wait for the disk.
-    let (stored, summarized) = rayon::join(
-        || Ok(store.segments().put(key, segment.finish()?)?),
-        || {
-            drop(loaded);
-            write_rest(&mut *summaries, &encode_manifest(&manifest), &replayed.summaries, &replayed.buckets)?;
-            Ok(summaries.finish()?)
-        },
-    );
+    let (stored, summarized) = rayon::join(write_segment, write_summaries);
     stored.and(summarized).map(|()| manifest)
 }
 
@@ -120,8 +122,9 @@ fn make(
     let sum_and_write = || {
         let replayed = replay(source, cells, steps)?;
         let members = write_columns(segment, rows, &loaded.scratch, steps)?;
-        segment.sync_meanwhile()?;
         write_chains(segment, &loaded.scratch, members.as_slice(), rows.rows.chains)?;
+        // At last: while the disk is at it, files that are no longer needed wait to be deleted.
+        segment.sync_meanwhile()?;
         Ok::<_, IndexError>(replayed)
     };
     let put_in_order_and_name = || {
