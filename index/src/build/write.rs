@@ -1,6 +1,6 @@
 //! The last phase: a loaded, named capture becomes a segment and summaries. Nobody sees them before they are published.
 
-use bytehound_store::{BuildKey, MappedVec, SegmentWriter, Store, SummaryWriter};
+use bytehound_store::{BuildKey, FinishedSegment, MappedVec, SegmentWriter, Store, SummaryWriter};
 use bytehound_symbols::normalize::NORM_VERSION;
 
 use super::chains::write_chains;
@@ -46,7 +46,7 @@ pub fn write(
 
 /// As [`write()`], but the names are found while most of it is written: they are not needed until its end.
 pub(super) fn write_beside(
-    mut loaded: Loaded,
+    loaded: Loaded,
     name: impl FnOnce(&Loaded) -> Result<Symbols, IndexError> + Send,
     store: &Store,
     key: &BuildKey,
@@ -61,12 +61,11 @@ pub(super) fn write_beside(
     let order = history.sorted.map(|operations| Order::of(operations, &scratch)).transpose()?;
     let placed = order.as_ref().map(|order| rows.ends.placed(order.places(), &scratch)).transpose()?;
 
-    let bucket_width_us = ((loaded.end_us - loaded.start_us) / BUCKETS).max(1);
     let source = Source {
         history,
         dense: &loaded.backtraces.dense,
         backtraces: loaded.backtraces.lists.len(),
-        bucket_width_us,
+        bucket_width_us: bucket_width_us(&loaded),
     };
     let ordered = OrderedRows {
         rows,
@@ -74,32 +73,54 @@ pub(super) fn write_beside(
         ends: placed.as_ref().unwrap_or(&rows.ends),
         numbers: Numbers::new(source.dense),
     };
-    let mut summaries = store.summaries().writer(key)?;
-    let mut segment = SegmentWriter::create(&scratch)?;
-    let Made { mut replayed, chronicle, named: Named { mut symbols, mut stacks } } =
-        make(&loaded, name, &source, &ordered, (&mut *summaries, &mut segment), &steps)?;
-    let mut manifest = summarize(&loaded, &mut replayed, &mut stacks, &symbols);
-    manifest.bucket_width_us = bucket_width_us;
-    let dense = std::mem::take(&mut loaded.backtraces.dense);
-    let mappings = std::mem::replace(&mut loaded.mappings, Mappings::new());
-    let mallopts = std::mem::take(&mut loaded.mallopts);
-    let thread_names = std::mem::replace(&mut loaded.thread_names, ThreadNames::new());
-    let write_segment = || {
-        chronicle.write(&mut segment)?;
-        write_maps(&mut segment, mappings, &dense, &mut symbols.table.strings)?;
-        write_mallopts(&mut segment, mallopts, &dense)?;
-        thread_names.write(&mut segment, &mut symbols.table.strings)?;
-        stacks.write(&symbols.table, &mut segment)?;
-        Ok(store.segments().put(key, segment.finish()?)?)
-    };
-    let write_summaries = || {
-        write_rest(&mut *summaries, &encode_manifest(&manifest), &replayed.summaries, &replayed.buckets)?;
-        drop(loaded);
-        Ok(summaries.finish()?)
-    };
-    // Both wait for the disk.
-    let (stored, summarized) = rayon::join(write_segment, write_summaries);
-    stored.and(summarized).map(|()| manifest)
+    let mut output =
+        Output { segment: SegmentWriter::create(&scratch)?, summaries: store.summaries().writer(key)? };
+    let made = make(&loaded, name, &source, &ordered, &mut output, &steps)?;
+    output.finish(loaded, made, |segment| Ok(store.segments().put(key, segment)?))
+}
+
+fn bucket_width_us(loaded: &Loaded) -> u64 {
+    ((loaded.end_us - loaded.start_us) / BUCKETS).max(1)
+}
+
+/// What is written.
+struct Output {
+    segment: SegmentWriter,
+    summaries: Box<dyn SummaryWriter>,
+}
+
+impl Output {
+    /// Writes what is left, and makes all of it durable.
+    fn finish(
+        self,
+        mut loaded: Loaded,
+        made: Made,
+        put: impl FnOnce(FinishedSegment) -> Result<(), IndexError> + Send,
+    ) -> Result<Manifest, IndexError> {
+        let Self { mut segment, mut summaries } = self;
+        let Made { mut replayed, chronicle, named: Named { mut symbols, mut stacks } } = made;
+        let manifest = summarize(&loaded, &mut replayed, &mut stacks, &symbols);
+        let dense = std::mem::take(&mut loaded.backtraces.dense);
+        let mappings = std::mem::replace(&mut loaded.mappings, Mappings::new());
+        let mallopts = std::mem::take(&mut loaded.mallopts);
+        let thread_names = std::mem::replace(&mut loaded.thread_names, ThreadNames::new());
+        let write_segment = || {
+            chronicle.write(&mut segment)?;
+            write_maps(&mut segment, mappings, &dense, &mut symbols.table.strings)?;
+            write_mallopts(&mut segment, mallopts, &dense)?;
+            thread_names.write(&mut segment, &mut symbols.table.strings)?;
+            stacks.write(&symbols.table, &mut segment)?;
+            put(segment.finish()?)
+        };
+        let write_summaries = || {
+            write_rest(&mut *summaries, &encode_manifest(&manifest), &replayed.summaries, &replayed.buckets)?;
+            drop(loaded);
+            Ok(summaries.finish()?)
+        };
+        // Both wait for the disk.
+        let (stored, summarized) = rayon::join(write_segment, write_summaries);
+        stored.and(summarized).map(|()| manifest)
+    }
 }
 
 /// What comes of the rows, besides their columns.
@@ -116,11 +137,11 @@ fn make(
     name: impl FnOnce(&Loaded) -> Result<Symbols, IndexError> + Send,
     source: &Source<'_>,
     rows: &OrderedRows<'_>,
-    (cells, segment): (&mut dyn SummaryWriter, &mut SegmentWriter),
+    Output { segment, summaries }: &mut Output,
     steps: &Steps<'_>,
 ) -> Result<Made, IndexError> {
     let sum_and_write = || {
-        let replayed = replay(source, cells, steps)?;
+        let replayed = replay(source, &mut **summaries, steps)?;
         let members = write_columns(segment, rows, &loaded.scratch, steps)?;
         write_chains(segment, &loaded.scratch, members.as_slice(), rows.rows.chains)?;
         // At last: while the disk is at it, files that are no longer needed wait to be deleted.
@@ -184,6 +205,7 @@ fn manifest_of(loaded: &Loaded, replayed: &Replayed) -> Manifest {
         architecture: text(header.arch.as_bytes(), ARCHITECTURE_MAX),
         pointer_size: header.pointer_size,
         pid: header.pid,
+        bucket_width_us: bucket_width_us(loaded),
         start_us: loaded.start_us,
         end_us: loaded.end_us,
         labels: loaded.labels.clone(),
