@@ -312,6 +312,7 @@ impl<'a> Loader<'a> {
 
     fn take_file(&mut self, path: &str, contents: &[u8]) -> Result<(), IndexError> {
         if path == MAPS_PATH {
+            self.stacks.settle(&mut self.modules);
             self.modules.set_maps(&String::from_utf8_lossy(contents));
         } else if generated::is_list(path, self.header.pid) {
             self.generated = String::from_utf8_lossy(contents).into_owned();

@@ -176,10 +176,15 @@ impl Stacks {
         self.raw_by_id.get(id)
     }
 
-    fn define_addresses(&mut self, id: u64, addresses: impl Iterator<Item = u64>, modules: &mut Modules) {
+    /// Takes in what the modules were told of. What comes next may take the place of it.
+    pub(super) fn settle(&mut self, modules: &mut Modules) {
         if modules.refresh() {
             self.place_again(modules);
         }
+    }
+
+    fn define_addresses(&mut self, id: u64, addresses: impl Iterator<Item = u64>, modules: &mut Modules) {
+        self.settle(modules);
         let mut list = std::mem::take(&mut self.scratch);
         list.clear();
         // A return address points behind its call.
@@ -241,9 +246,7 @@ impl Stacks {
 
     /// Trims and numbers the stacks, in order of first appearance.
     pub(super) fn finish(mut self, modules: &mut Modules, defects: &mut Defects) -> Backtraces {
-        if modules.refresh() {
-            self.place_again(modules);
-        }
+        self.settle(modules);
         let hooks: Vec<bool> =
             self.locations.iter().map(|location| is_in_profiler(location, modules)).collect();
         let mut lists = Interner::new();

@@ -415,6 +415,16 @@ fn addresses_are_placed_by_maps_that_come_later() {
 }
 
 #[test]
+fn addresses_are_placed_by_every_map_that_comes_later() {
+    let built = built(|capture| {
+        capture.backtrace(3, &[0x3101]);
+        capture.file("/proc/self/maps", b"3000-4000 r-xp 00000000 08:01 6 /lib/plugin.so\n");
+        capture.file("/proc/self/maps", b"5000-6000 r-xp 00000000 08:01 7 /bin/program\n");
+    });
+    assert_eq!(built.string(built.frames(2)[0].library).as_deref(), Some("plugin.so"));
+}
+
+#[test]
 fn the_same_stack_has_the_same_keys_wherever_it_was_mapped() {
     let run = |base: u64| {
         built(|capture| {
