@@ -48,14 +48,20 @@ pub(crate) fn write_cells(
 pub(crate) fn write_rest(
     writer: &mut dyn SummaryWriter,
     manifest: &[u8],
-    summaries: &[BacktraceSummary],
+    mut summaries: impl Iterator<Item = BacktraceSummary>,
     buckets: &[TimeBucket],
 ) -> Result<(), IndexError> {
     for (part, bytes) in manifest.chunks(MANIFEST_PART).enumerate() {
         let [high, low] = (part as u16).to_be_bytes();
         writer.put(&[MANIFEST, high, low], bytes)?;
     }
-    for (page, rows) in summaries.chunks(SUMMARIES_PER_PAGE).enumerate() {
+    let mut rows = Vec::with_capacity(SUMMARIES_PER_PAGE);
+    for page in 0.. {
+        rows.clear();
+        rows.extend(summaries.by_ref().take(SUMMARIES_PER_PAGE));
+        if rows.is_empty() {
+            break;
+        }
         writer.put(&page_key(SUMMARIES, page), &pack(rows.iter().map(summary_fields)))?;
     }
     for (page, rows) in buckets.chunks(BUCKETS_PER_PAGE).enumerate() {

@@ -16,7 +16,8 @@ pub(super) fn write_maps(
     dense: &[u32],
     strings: &mut Interner<u8>,
 ) -> Result<(), IndexError> {
-    let names = (0..mappings.names.len()).map(|name| strings.intern(mappings.names.get(name))).collect();
+    let names = mappings.names.slices();
+    let names = (0..names.len()).map(|name| strings.intern(names.get(name))).collect();
     let mut tables = Tables { dense, names, regions: Vec::new(), removals: Vec::new(), usage: Vec::new() };
     let maps: Result<Vec<_>, _> =
         mappings.maps.into_iter().map(|map| tables.map(map, &mappings.regions)).collect();

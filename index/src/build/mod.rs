@@ -47,6 +47,7 @@ mod stacks;
 mod steps;
 mod symbolize;
 mod table;
+mod tallies;
 mod tally;
 mod thread_names;
 mod usage;

@@ -9,16 +9,17 @@ use super::history::History;
 use super::observer::REPORT_EVERY;
 use super::operations::Operation;
 use super::steps::Steps;
+use super::tallies::Tallies;
 use super::tally::{Block, Tally};
 use super::window::Window;
 use crate::IndexError;
 use crate::layout::NONE;
-use crate::model::{BacktraceSummary, Cell, TimeBucket};
+use crate::model::{Cell, TimeBucket};
 use crate::summary_tables::{SPAN_BUCKETS, write_cells};
 
 /// What a replay finds out.
 pub(super) struct Replayed {
-    pub(super) summaries: Vec<BacktraceSummary>,
+    pub(super) tallies: Tallies,
     pub(super) buckets: Vec<TimeBucket>,
     pub(super) peak_bytes: u64,
     /// When the peak was first reached; `None` when nothing was ever live.
@@ -285,9 +286,8 @@ impl<'a> Replay<'a> {
     fn finish(mut self, cells: &mut dyn SummaryWriter) -> Result<Replayed, IndexError> {
         self.end_span(cells)?;
         self.end_bucket();
-        let peak_version = self.peak_version;
         Ok(Replayed {
-            summaries: self.tallies.into_iter().map(|tally| tally.summary(peak_version)).collect(),
+            tallies: Tallies::new(self.tallies, self.peak_version),
             buckets: self.buckets,
             peak_bytes: self.peak_bytes,
             peak_at_us: self.peak_at_us,

@@ -41,7 +41,7 @@ impl StackSections {
     }
 
     /// Counts what passes through each frame.
-    pub(super) fn count(&mut self, summaries: &[BacktraceSummary]) {
+    pub(super) fn count(&mut self, summaries: impl Iterator<Item = BacktraceSummary>) {
         // The last backtrace that a frame was counted for: recursion doesn't count twice.
         let mut counted_for = vec![u32::MAX; self.records.len()];
         let (column, mut frames) = (self.frames.column(), Vec::new());
@@ -64,8 +64,8 @@ impl StackSections {
         writer.write_section(section::BACKTRACE_OFFSETS, &self.offsets)?;
         writer.write_section(section::STACK_KEYS, &self.keys)?;
         writer.write_section(section::FRAMES, &self.records)?;
-        writer.write_section(section::STRING_OFFSETS, table.strings.offsets())?;
-        writer.write_section(section::STRING_BYTES, table.strings.items())?;
+        writer.write_section(section::STRING_OFFSETS, table.strings.slices().offsets())?;
+        writer.write_section(section::STRING_BYTES, table.strings.slices().items())?;
         Ok(())
     }
 }

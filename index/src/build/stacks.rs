@@ -5,7 +5,7 @@ use bytehound_format::{Addresses, FramesInvalidated};
 use rustc_hash::FxHashMap;
 
 use super::defects::Defects;
-use super::interner::Interner;
+use super::interner::{Interner, Slices};
 use super::modules::{ModuleNumber, Modules, is_profiler};
 use crate::layout::NONE;
 
@@ -90,7 +90,7 @@ impl RawById {
 pub(super) struct Backtraces {
     pub(super) locations: Vec<Location>,
     /// By dense number: locations, innermost first.
-    pub(super) lists: Interner<u32>,
+    pub(super) lists: Slices<u32>,
     /// By dense number: whether the innermost location is the hook of the capture library.
     pub(super) ends_in_hook: Vec<bool>,
     /// From what rows refer to, to the dense number.
@@ -264,11 +264,11 @@ impl Stacks {
                 defects.unknown_backtraces += 1;
                 number_of(&[])
             } else {
-                number_of(self.lists.get(list))
+                number_of(self.lists.slices().get(list))
             }
         });
         let dense = dense.collect();
-        Backtraces { locations: self.locations, lists, ends_in_hook, dense }
+        Backtraces { locations: self.locations, lists: lists.into_slices(), ends_in_hook, dense }
     }
 }
 

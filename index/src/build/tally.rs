@@ -103,8 +103,9 @@ impl Tally {
     }
 
     /// At the end of the capture.
-    pub(super) fn summary(mut self, peak_version: u32) -> BacktraceSummary {
-        self.settle_peak(peak_version);
+    pub(super) fn summary(&self, peak_version: u32) -> BacktraceSummary {
+        let mut settled = *self;
+        settled.settle_peak(peak_version);
         BacktraceSummary {
             rows: self.allocated_count.into(),
             allocated_count: self.allocated_count.into(),
@@ -124,7 +125,7 @@ impl Tally {
             last_row_us: self.last_us,
             own_peak_usable: self.own_peak_usable,
             own_peak_at_us: self.own_peak_at_us,
-            peak_bytes: self.peak_bytes,
+            peak_bytes: settled.peak_bytes,
         }
     }
 

@@ -37,7 +37,7 @@ impl ThreadNames {
         strings: &mut Interner<u8>,
     ) -> Result<(), IndexError> {
         for record in &mut self.told {
-            record.name = strings.intern(self.names.get(record.name));
+            record.name = strings.intern(self.names.slices().get(record.name));
         }
         // Stable: of what is told at the same moment, the last counts.
         self.told.sort_by_key(|record| (record.thread, record.time));

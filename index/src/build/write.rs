@@ -6,6 +6,7 @@ use bytehound_symbols::normalize::NORM_VERSION;
 use super::chains::write_chains;
 use super::chronicle::Chronicle;
 use super::columns::{Numbers, OrderedRows, write_columns};
+use super::culled::Culled;
 use super::history::History;
 use super::load::Loaded;
 use super::manifest::encode_manifest;
@@ -98,7 +99,7 @@ impl Output {
         put: impl FnOnce(FinishedSegment) -> Result<(), IndexError> + Send,
     ) -> Result<Manifest, IndexError> {
         let Self { mut segment, mut summaries } = self;
-        let Made { mut replayed, chronicle, named: Named { mut symbols, mut stacks } } = made;
+        let Made { mut replayed, chronicle, mut symbols, mut stacks } = made;
         let manifest = summarize(&loaded, &mut replayed, &mut stacks, &symbols);
         let dense = std::mem::take(&mut loaded.backtraces.dense);
         let mappings = std::mem::replace(&mut loaded.mappings, Mappings::new());
@@ -113,7 +114,12 @@ impl Output {
             put(segment.finish()?)
         };
         let write_summaries = || {
-            write_rest(&mut *summaries, &encode_manifest(&manifest), &replayed.summaries, &replayed.buckets)?;
+            write_rest(
+                &mut *summaries,
+                &encode_manifest(&manifest),
+                replayed.tallies.summaries(),
+                &replayed.buckets,
+            )?;
             drop(loaded);
             Ok(summaries.finish()?)
         };
@@ -127,11 +133,12 @@ impl Output {
 struct Made {
     replayed: Replayed,
     chronicle: Chronicle,
-    named: Named,
+    symbols: Symbols,
+    stacks: StackSections,
 }
 
 /// Writes cells and columns. What takes one processor alone comes first, and the columns last: they can be made on all that
-/// are free by then.
+/// are free by then. The stacks, too, wait for the end of the replay, whose memory grows with them.
 fn make(
     loaded: &Loaded,
     name: impl FnOnce(&Loaded) -> Result<Symbols, IndexError> + Send,
@@ -140,38 +147,23 @@ fn make(
     Output { segment, summaries }: &mut Output,
     steps: &Steps<'_>,
 ) -> Result<Made, IndexError> {
-    let sum_and_write = || {
-        let replayed = replay(source, &mut **summaries, steps)?;
-        let members = write_columns(segment, rows, &loaded.scratch, steps)?;
-        write_chains(segment, &loaded.scratch, members.as_slice(), rows.rows.chains)?;
-        // At last: while the disk is at it, files that are no longer needed wait to be deleted.
-        segment.sync_meanwhile()?;
-        Ok::<_, IndexError>(replayed)
-    };
+    let scratch = &loaded.scratch;
     let put_in_order_and_name = || {
-        let chronicle = Chronicle::of(rows, &source.history, &loaded.scratch)?;
-        Ok::<_, IndexError>((chronicle, find_names(loaded, name, steps)?))
+        let chronicle = Chronicle::of(rows, &source.history, scratch)?;
+        let symbols = name(loaded)?;
+        steps.begin()?;
+        Ok::<_, IndexError>((chronicle, symbols))
     };
-    let (summed, named) = rayon::join(sum_and_write, put_in_order_and_name);
-    let (replayed, (chronicle, named)) = (summed?, named?);
-    Ok(Made { replayed, chronicle, named })
-}
-
-/// What is known once names were found.
-struct Named {
-    symbols: Symbols,
-    stacks: StackSections,
-}
-
-fn find_names(
-    loaded: &Loaded,
-    name: impl FnOnce(&Loaded) -> Result<Symbols, IndexError> + Send,
-    steps: &Steps<'_>,
-) -> Result<Named, IndexError> {
-    let symbols = name(loaded)?;
-    steps.begin()?;
-    let stacks = StackSections::of(&loaded.backtraces, &symbols.table, &loaded.scratch)?;
-    Ok(Named { symbols, stacks })
+    let (replayed, named) = rayon::join(|| replay(source, &mut **summaries, steps), put_in_order_and_name);
+    let (replayed, (chronicle, symbols)) = (replayed?, named?);
+    let write = || {
+        let members = write_columns(segment, rows, scratch, steps)?;
+        segment.sync_meanwhile()?;
+        write_chains(segment, scratch, members.as_slice(), rows.rows.chains)
+    };
+    let (written, stacks) =
+        rayon::join(write, || StackSections::of(&loaded.backtraces, &symbols.table, scratch));
+    written.and(stacks).map(|stacks| Made { replayed, chronicle, symbols, stacks })
 }
 
 /// Puts together what is known once the heap was lived through, and names were found.
@@ -184,18 +176,16 @@ fn summarize(
     let mut manifest = manifest_of(loaded, replayed);
     manifest.defects.extend(symbols.defects.sentences());
     manifest.max_depth = stacks.max_depth;
-    for culled in &loaded.culled {
-        let backtrace = loaded.backtraces.dense[culled.backtrace as usize];
-        culled.fold_into(&mut replayed.summaries[backtrace as usize]);
-    }
-    stacks.count(&replayed.summaries);
+    let dense = |culled: &Culled| loaded.backtraces.dense[culled.backtrace as usize];
+    replayed.tallies.add(loaded.culled.iter().map(|culled| (dense(culled), *culled)));
+    stacks.count(replayed.tallies.summaries());
     manifest
 }
 
 /// Before the culled allocations are added: they count for their backtraces alone.
 fn manifest_of(loaded: &Loaded, replayed: &Replayed) -> Manifest {
     let header = &loaded.header;
-    let sum = |of: fn(&crate::model::BacktraceSummary) -> u64| replayed.summaries.iter().map(of).sum();
+    let total = replayed.tallies.total();
     Manifest {
         layout_version: LAYOUT_VERSION,
         norm_version: NORM_VERSION,
@@ -210,11 +200,11 @@ fn manifest_of(loaded: &Loaded, replayed: &Replayed) -> Manifest {
         end_us: loaded.end_us,
         labels: loaded.labels.clone(),
         events: loaded.events,
-        allocations: sum(|summary| summary.rows),
-        allocated_bytes: sum(|summary| summary.allocated_bytes),
-        freed_bytes: sum(|summary| summary.freed_bytes),
-        leaked_count: sum(|summary| summary.leaked_count),
-        leaked_bytes: sum(|summary| summary.leaked_bytes),
+        allocations: total.rows,
+        allocated_bytes: total.allocated_bytes,
+        freed_bytes: total.freed_bytes,
+        leaked_count: total.leaked_count,
+        leaked_bytes: total.leaked_bytes,
         peak_bytes: replayed.peak_bytes,
         peak_at_us: replayed.peak_at_us.unwrap_or(loaded.start_us),
         backtraces: loaded.backtraces.lists.len(),
