@@ -51,6 +51,14 @@ pub(crate) struct Normalizer {
 }
 
 impl Normalizer {
+    /// Key of a place in a binary: its id, or its path when it has none, and the address in it.
+    pub(crate) fn location(&mut self, binary: &str, relative: u64) -> u128 {
+        self.buffer.clear();
+        put_text(&mut self.buffer, binary);
+        self.buffer.extend_from_slice(&relative.to_le_bytes());
+        xxh3_128(&self.buffer)
+    }
+
     /// Module and function; then the file; then the line.
     pub(crate) fn named_frame(&mut self, text: &FrameText<'_>) -> FrameKeys {
         self.buffer.clear();
@@ -84,14 +92,6 @@ impl Normalizer {
         let key = xxh3_128(&self.buffer);
         FrameKeys { line: key, file: key, function: key }
     }
-}
-
-/// Key of a place in a binary: its id, or its path when it has none, and the address in it.
-pub(crate) fn location_key(binary: &str, relative: u64) -> u128 {
-    let mut buffer = Vec::with_capacity(binary.len() + 12);
-    put_text(&mut buffer, binary);
-    buffer.extend_from_slice(&relative.to_le_bytes());
-    xxh3_128(&buffer)
 }
 
 /// Makes the keys of one stack out of those of its frames, outermost first.

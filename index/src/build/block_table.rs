@@ -5,6 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 use bytehound_store::Scratch;
 use bytemuck::{Pod, Zeroable};
 
+use super::prefetch::prefetch;
 use super::slots::{Digest, Slots};
 use super::spilling::SpillingVec;
 use crate::IndexError;
@@ -82,17 +83,25 @@ impl<N: Name> BlockTable<N> {
         }
     }
 
-    /// The place that is probably this name's. It costs one look into memory and waits for no other, so looks that are
-    /// taken in a row overlap, and bring near what the next steps need.
+    /// Brings near what tells where a name's block is. What is brought near for many names in a row comes together; looks
+    /// would wait one after the other.
+    #[inline]
+    pub(super) fn prefetch(&self, name: N) {
+        self.slots.prefetch(self.digest(name));
+    }
+
+    /// The place that is probably this name's.
     #[inline]
     pub(super) fn glance(&self, name: N) -> u32 {
         self.slots.glance(self.digest(name)).unwrap_or(NONE)
     }
 
-    /// Something of what lies at a place, for the same reason.
+    /// Brings near what lies at a place.
     #[inline]
-    pub(super) fn glance_at(&self, place: u32) -> u32 {
-        self.blocks.get(place as usize).map_or(0, |block| block.name.digest() as u32 ^ block.life.chain)
+    pub(super) fn prefetch_at(&self, place: u32) {
+        if let Some(block) = self.blocks.get(place as usize) {
+            prefetch(block);
+        }
     }
 
     /// Whether a name has a block.

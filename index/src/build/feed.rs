@@ -16,8 +16,8 @@ use crate::layout::NONE;
 const BATCH: usize = 4096;
 /// Deeds that are looked at before they are taken.
 const AHEAD: usize = 128;
-/// Batches that may wait.
-const WAITING_MAX: usize = 4;
+/// Batches that may wait: enough for what comes while the other threads have the processors.
+const WAITING_MAX: usize = 16;
 
 /// What was done to a block.
 #[derive(Clone, Copy)]

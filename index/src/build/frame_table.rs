@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 
 use super::interner::Interner;
 use super::modules::is_profiler;
-use crate::keys::{FrameKeys, FrameText, Normalizer, StackHasher, location_key};
+use crate::keys::{FrameKeys, FrameText, Normalizer, StackHasher};
 use crate::layout::{FrameRecord, NONE, StackKeys};
 
 /// Locations are added in order of their numbers: `begin_location`, its frames innermost first, `end_location`.
@@ -39,7 +39,7 @@ impl FrameTable {
 
     /// The next location: an address in a binary, or in a module when its binary isn't known.
     pub(super) fn begin_location(&mut self, binary: Option<&str>, module: &str, relative: u64) {
-        self.location_keys.push(location_key(binary.unwrap_or(module), relative));
+        self.location_keys.push(self.normalizer.location(binary.unwrap_or(module), relative));
     }
 
     /// A frame with a name.

@@ -107,6 +107,15 @@ impl Live {
         }
     }
 
+    /// See [`BlockTable::prefetch`].
+    #[inline]
+    pub(super) fn prefetch(&self, key: Key) {
+        match key {
+            Key::Id(id) => self.by_id.prefetch(name(id)),
+            Key::Pointer(pointer) => self.by_pointer.prefetch(pointer),
+        }
+    }
+
     /// See [`BlockTable::glance`].
     #[inline]
     pub(super) fn glance(&self, key: Key) -> u32 {
@@ -116,12 +125,12 @@ impl Live {
         }
     }
 
-    /// See [`BlockTable::glance_at`].
+    /// See [`BlockTable::prefetch_at`].
     #[inline]
-    pub(super) fn glance_at(&self, key: Key, place: u32) -> u32 {
+    pub(super) fn prefetch_at(&self, key: Key, place: u32) {
         match key {
-            Key::Id(_) => self.by_id.glance_at(place),
-            Key::Pointer(_) => self.by_pointer.glance_at(place),
+            Key::Id(_) => self.by_id.prefetch_at(place),
+            Key::Pointer(_) => self.by_pointer.prefetch_at(place),
         }
     }
 

@@ -37,6 +37,7 @@ mod modules;
 mod observer;
 mod operations;
 mod order;
+mod prefetch;
 mod publish;
 mod replay;
 mod rows;

@@ -1,6 +1,5 @@
 //! The heap of the program lived through once more, in order of time: totals, time buckets, and what each backtrace did.
 
-use std::hint::black_box;
 use std::ops::Range;
 
 use bytehound_store::{Column, SummaryWriter};
@@ -8,6 +7,7 @@ use bytehound_store::{Column, SummaryWriter};
 use super::history::History;
 use super::observer::REPORT_EVERY;
 use super::operations::Operation;
+use super::prefetch::prefetch;
 use super::steps::Steps;
 use super::tallies::Tallies;
 use super::tally::{Block, Tally};
@@ -180,9 +180,8 @@ impl<'a> Replay<'a> {
         let (mut births, mut deaths) = (std::mem::take(&mut self.births), std::mem::take(&mut self.deaths));
         self.born.read(operations.iter().map(|operation| operation.birth), &mut births);
         self.dying.read(operations.iter().map(|operation| operation.death), &mut deaths);
-        // All looks at once wait for memory together; one at a time, each change would wait for itself.
-        let blocks = births.iter().chain(&deaths);
-        black_box(blocks.fold(0, |seen, block| seen ^ self.tallies[block.backtrace as usize].glance()));
+        // What is brought near at once comes together; each change would wait for itself.
+        births.iter().chain(&deaths).for_each(|block| prefetch(&self.tallies[block.backtrace as usize]));
         let (mut born, mut dying) = (births.iter().copied(), deaths.iter().copied());
         for operation in operations {
             let time = operation.time;

@@ -1,7 +1,5 @@
 //! Births and deaths matched: every allocation becomes one row, in the order of the file.
 
-use std::hint::black_box;
-
 use bytehound_format::{AllocBody, alloc_flags};
 use bytehound_store::Scratch;
 
@@ -120,17 +118,17 @@ impl Rows {
         })
     }
 
-    /// Looks for the blocks of deeds that are taken next. Nothing comes of it but time: the looks wait for memory together,
-    /// where the deeds would wait one after the other.
+    /// Looks for the blocks of deeds that are taken next. Nothing comes of it but time: their memory comes together, where
+    /// the deeds would wait for it one after the other.
     pub(super) fn look_ahead(&mut self, deeds: &[Fed]) {
         if self.live.len() < FEW {
             return;
         }
+        let keys = || deeds.iter().map(|fed| Key::new(fed.id, fed.deed.address()));
+        keys().for_each(|key| self.live.prefetch(key));
         self.glanced.clear();
-        let key = |fed: &Fed| Key::new(fed.id, fed.deed.address());
-        self.glanced.extend(deeds.iter().map(|fed| self.live.glance(key(fed))));
-        let seen = deeds.iter().zip(&self.glanced).map(|(fed, place)| self.live.glance_at(key(fed), *place));
-        black_box(seen.fold(0, |seen, row| seen ^ row));
+        self.glanced.extend(keys().map(|key| self.live.glance(key)));
+        keys().zip(&self.glanced).for_each(|(key, place)| self.live.prefetch_at(key, *place));
     }
 
     /// Takes what was done to a block; the id is that of both blocks of a realloc.

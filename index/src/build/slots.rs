@@ -7,6 +7,7 @@
 use bytehound_store::Scratch;
 use bytemuck::{Pod, Zeroable};
 
+use super::prefetch::prefetch;
 use super::spilling::SpillingVec;
 use crate::IndexError;
 
@@ -67,7 +68,14 @@ impl Slots {
         self.len
     }
 
-    /// The place that probably is the one that is meant, if there is any. It costs one look into memory.
+    /// Brings near what the next look needs.
+    #[inline]
+    pub(super) fn prefetch(&self, digest: Digest) {
+        let shard = &self.shards[digest.shard()];
+        prefetch(&shard.buckets[shard.home(digest)]);
+    }
+
+    /// The place that probably is the one that is meant, if there is any.
     #[inline]
     pub(super) fn glance(&self, digest: Digest) -> Option<u32> {
         let shard = &self.shards[digest.shard()];

@@ -1,6 +1,7 @@
 //! Stacks, frames and strings to their sections.
 
 use bytehound_store::{PackedList, PackedVec, Scratch, SegmentWriter};
+use rayon::prelude::*;
 
 use super::frame_table::FrameTable;
 use super::stacks::Backtraces;
@@ -18,6 +19,32 @@ pub(super) struct StackSections {
     pub(super) max_depth: u32,
 }
 
+/// Backtraces that are put together by one thread at a time.
+const SHARE: usize = 256;
+
+/// Some backtraces in a row.
+struct Expanded {
+    keys: Vec<StackKeys>,
+    /// How many frames each has.
+    depths: Vec<u32>,
+    frames: Vec<u32>,
+}
+
+impl Expanded {
+    fn of(numbers: &[u32], backtraces: &Backtraces, table: &FrameTable) -> Self {
+        let (mut depths, mut all_frames, mut frames) = (Vec::new(), Vec::new(), Vec::new());
+        let expand = |number: &u32| {
+            let ends_in_hook = backtraces.ends_in_hook[*number as usize];
+            let keys = table.expand(backtraces.lists.get(*number), ends_in_hook, &mut frames);
+            depths.push(frames.len() as u32);
+            all_frames.extend_from_slice(&frames);
+            keys
+        };
+        let keys = numbers.iter().map(expand).collect();
+        Self { keys, depths, frames: all_frames }
+    }
+}
+
 impl StackSections {
     /// Puts the frames of each backtrace together.
     pub(super) fn of(
@@ -28,13 +55,20 @@ impl StackSections {
         let mut keys = Vec::with_capacity(backtraces.ends_in_hook.len());
         let mut offsets = vec![0];
         let mut all_frames = PackedVec::new(scratch)?;
-        let mut frames = Vec::new();
         let mut max_depth = 0;
-        for (number, ends_in_hook) in (0..).zip(&backtraces.ends_in_hook) {
-            keys.push(table.expand(backtraces.lists.get(number), *ends_in_hook, &mut frames));
-            all_frames.extend(&frames, |frame| *frame)?;
-            offsets.push(u32::try_from(all_frames.len()).map_err(|_| IndexError::TooManyFrames)?);
-            max_depth = max_depth.max(frames.len() as u32);
+        let numbers: Vec<u32> = (0..backtraces.lists.len()).collect();
+        for batch in numbers.chunks(SHARE * rayon::current_num_threads()) {
+            let expanded: Vec<_> =
+                batch.par_chunks(SHARE).map(|some| Expanded::of(some, backtraces, table)).collect();
+            for Expanded { keys: some_keys, depths, frames } in expanded {
+                keys.extend(some_keys);
+                for depth in depths {
+                    let end = offsets.last().copied().and_then(|start: u32| start.checked_add(depth));
+                    offsets.push(end.ok_or(IndexError::TooManyFrames)?);
+                    max_depth = max_depth.max(depth);
+                }
+                all_frames.extend(&frames, |frame| *frame)?;
+            }
         }
         let records = table.frames.clone();
         Ok(Self { records, keys, offsets, frames: all_frames.finish()?, max_depth })

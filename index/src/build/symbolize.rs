@@ -4,7 +4,7 @@ use bytehound_store::Store;
 use bytehound_symbols::demangle::demangle;
 use bytehound_symbols::{BinaryId, SymbolFrame, Symcache, digest, library_name};
 use rayon::prelude::*;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::defects::Defects;
 use super::frame_table::FrameTable;
@@ -184,9 +184,7 @@ fn add_unresolved(table: &mut FrameTable, address: u64, generated: &Generated<'_
 }
 
 fn demangle_all(found: &[Vec<FoundFrame>]) -> FxHashMap<&str, String> {
-    let mut names: Vec<&str> = found.iter().flatten().map(|frame| frame.raw_function.as_str()).collect();
-    names.sort_unstable();
-    names.dedup();
+    let names: FxHashSet<&str> = found.iter().flatten().map(|frame| frame.raw_function.as_str()).collect();
     names.par_iter().filter_map(|&raw| Some((raw, demangle(raw)?))).collect()
 }
 

@@ -40,12 +40,6 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// Something of it: who asks has it in the cache from then on.
-    #[inline]
-    pub(super) fn glance(&self) -> u64 {
-        u64::from(self.span) ^ self.usable_bytes
-    }
-
     /// Whether this is the first change in the span; it isn't from now on.
     #[inline]
     pub(super) fn enter(&mut self, span: u32) -> bool {
